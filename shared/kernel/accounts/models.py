@@ -1,0 +1,161 @@
+"""Tables of `kernel.accounts`: in the manufacturer's schema and in every dealership's."""
+
+from typing import ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.db import models
+from django.db.models.functions import Lower, Now
+from django.utils.translation import gettext_lazy as _
+
+from kernel.accounts.roles import RIGHTS, Right, Role
+from kernel.ids import new_id
+
+LANGUAGES = [("zh-hans", "简体中文"), ("zh-hant", "繁體中文"), ("en", "English")]
+
+
+class UserManager(BaseUserManager["User"]):
+    """Finds people by their login, whatever its case."""
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(login__iexact=username or "")
+
+
+class User(AbstractBaseUser):
+    """A person with an account at this tenant. Working at two dealerships means two accounts.
+
+    `login` is unique whatever its case. A retired person stays (others' records name them) with `is_active` false.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    login = models.CharField(_("Sign-in name"), max_length=64)
+    name = models.CharField(_("Name"), max_length=120)
+    email = models.EmailField(_("E-mail"), max_length=254, blank=True)
+    phone = models.CharField(_("Phone"), max_length=32, blank=True)
+    role = models.CharField(_("Role"), max_length=32, choices=Role.choices)
+    language = models.CharField(_("Language"), max_length=8, choices=LANGUAGES, default="zh-hans")
+    is_active = models.BooleanField(_("Active"), default=True)
+    password_changed_at = models.DateTimeField(null=True)
+    invited_at = models.DateTimeField(null=True)
+    retired_at = models.DateTimeField(null=True)
+    last_seen = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    USERNAME_FIELD = "login"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = ["name", "role"]
+
+    objects = UserManager()
+
+    class Meta:
+        ordering = ("name", "id")
+        constraints = [models.UniqueConstraint(Lower("login"), name="accounts_user_login_any_case")]
+        indexes = [
+            models.Index("role", "name", name="accounts_user_role"),
+            models.Index(Lower("email"), name="accounts_user_email"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.login
+
+    def has(self, right: Right | str) -> bool:
+        """Say whether the person's role, as it stands now, includes a right."""
+        return self.is_active and self.role in RIGHTS and Right(right) in RIGHTS[Role(self.role)]
+
+    @property
+    def rights(self) -> frozenset[Right]:
+        """All rights of the person's role; for templates: `{% if "leads_read" in request.user.rights %}`."""
+        return RIGHTS.get(Role(self.role), frozenset()) if self.is_active else frozenset()
+
+
+class Anonymous:
+    """Stands in `request.user` when nobody is signed in. Has no right."""
+
+    id = None
+    pk = None
+    login = ""
+    name = ""
+    role = ""
+    language = ""
+    is_active = False
+    is_authenticated = False
+    is_anonymous = True
+    rights: frozenset[Right] = frozenset()
+
+    def __str__(self) -> str:
+        return ""
+
+    def __bool__(self) -> bool:
+        return False
+
+    def has(self, right: Right | str) -> bool:
+        return False
+
+
+class Session(models.Model):
+    """One sign-in on one device. The cookie's key is stored as its SHA-256 only.
+
+    `realm` names the tenant it was made for ("portal" or the dealership's id) and is compared at every request, so a row
+    that ends up in another schema (a restore, a copy) signs nobody in.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    key_hash = models.CharField(max_length=64, unique=True)
+    realm = models.CharField(max_length=36)
+    user = models.ForeignKey(User, models.CASCADE, null=True, related_name="sessions")
+    data = models.JSONField(default=dict)
+    address = models.GenericIPAddressField(null=True)
+    user_agent = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    last_seen = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("-last_seen", "id")
+        indexes = [models.Index("expires_at", name="accounts_session_expires")]
+
+
+class Token(models.Model):
+    """An API token: `dn_<prefix>_<secret>`. Only the SHA-256 of the whole is kept; the token is shown once."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="tokens")
+    name = models.CharField(_("Name"), max_length=80)
+    prefix = models.CharField(max_length=12, unique=True)
+    sha256 = models.CharField(max_length=64)
+    scopes = models.JSONField(_("Scopes"), default=list)
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField(_("Valid until"), null=True)
+    last_used_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("-created_at", "id")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class OutboxMail(models.Model):
+    """A mail that this tenant sends. The demo keeps it to be read at /outbox/; elsewhere a worker sends it and blanks the body."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("Waiting")
+        SENT = "sent", _("Sent")
+        FAILED = "failed", _("Failed")
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    to = models.EmailField(max_length=254)
+    subject = models.CharField(max_length=200)
+    body = models.TextField()
+    state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    reason = models.CharField(max_length=300, blank=True)
+    at = models.DateTimeField()
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ("-at", "id")
+        indexes = [models.Index("state", "at", name="accounts_mail_state")]
+
+    def __str__(self) -> str:
+        return self.subject

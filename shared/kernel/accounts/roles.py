@@ -1,0 +1,266 @@
+"""Roles and rights, as data. The one table that says who may do what; source: interfaces.md, "Roles and rights".
+
+A right opens a kind of page or action. Which *objects* a person sees within it is decided by `access_…` functions:
+`LEADS_WORK_OWN` shows one's own leads, `LEADS_WORK_ALL` everyone's; `SERVICE_WRITE_OWN` one's own jobs; customers are
+shown by the role's department.
+"""
+
+from enum import StrEnum
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Tier(StrEnum):
+    """Where a role works."""
+
+    PORTAL = "portal"
+    DEALERSHIP = "dealership"
+
+
+class Department(StrEnum):
+    """The department whose customers a dealership role meets; WHOLE sees both, NONE no customer at all."""
+
+    SALES = "sales"
+    SERVICE = "service"
+    WHOLE = "whole"
+    NONE = "none"
+
+
+class Role(models.TextChoices):
+    """Every role of both tiers."""
+
+    NETWORK_ADMIN = "network_admin", _("Network administrator")
+    LEAD_DESK = "lead_desk", _("Lead desk")
+    NETWORK_MANAGER = "network_manager", _("Network manager")
+    WARRANTY_ANALYST = "warranty_analyst", _("Warranty analyst")
+    CRM_ANALYST = "crm_analyst", _("CRM analyst")
+    FIELD_REPRESENTATIVE = "field_representative", _("Field representative")
+    PRIVACY_OFFICER = "privacy_officer", _("Privacy officer")
+    AUDITOR = "auditor", _("Auditor")
+
+    GENERAL_MANAGER = "general_manager", _("General manager")
+    SALES_MANAGER = "sales_manager", _("Sales manager")
+    SALES_CONSULTANT = "sales_consultant", _("Sales consultant")
+    RECEPTIONIST = "receptionist", _("Receptionist")
+    CRM_MANAGER = "crm_manager", _("CRM manager")
+    CRM_SPECIALIST = "crm_specialist", _("CRM specialist")
+    SERVICE_MANAGER = "service_manager", _("Service manager")
+    SERVICE_ADVISER = "service_adviser", _("Service adviser")
+    TECHNICIAN = "technician", _("Technician")
+    PARTS_CLERK = "parts_clerk", _("Parts clerk")
+    STOCK_CLERK = "stock_clerk", _("Stock clerk")
+    FINANCE_CLERK = "finance_clerk", _("Finance clerk")
+    IT_ADMIN = "it_admin", _("IT administrator")
+
+    @property
+    def tier(self) -> Tier:
+        return Tier.PORTAL if self in PORTAL_ROLES else Tier.DEALERSHIP
+
+    @property
+    def department(self) -> Department:
+        return _DEPARTMENTS.get(self, Department.NONE)
+
+    @property
+    def rights(self) -> "frozenset[Right]":
+        return RIGHTS[self]
+
+
+class Right(StrEnum):
+    """What may be done. Names are stable: templates, API views and tests use them."""
+
+    LEADS_READ = "leads_read"
+    LEADS_WORK_OWN = "leads_work_own"
+    LEADS_WORK_ALL = "leads_work_all"
+    LEADS_ROUTE = "leads_route"
+    SHARING_READ = "sharing_read"
+    SHARING_CHANGE = "sharing_change"
+    SHARING_PROPOSE = "sharing_propose"
+    CUSTOMERS_READ = "customers_read"
+    CUSTOMERS_WRITE = "customers_write"
+    CUSTOMERS_EXPORT = "customers_export"
+    SALES_READ = "sales_read"
+    SALES_WORK = "sales_work"
+    SALES_APPROVE = "sales_approve"
+    STOCK_READ = "stock_read"
+    STOCK_WRITE = "stock_write"
+    SERVICE_READ = "service_read"
+    SERVICE_WRITE = "service_write"
+    SERVICE_WRITE_OWN = "service_write_own"
+    CLAIMS_READ = "claims_read"
+    CLAIMS_WRITE = "claims_write"
+    CLAIMS_DECIDE = "claims_decide"
+    OWNERS_READ = "owners_read"
+    EXCHANGE_READ = "exchange_read"
+    EXCHANGE_REPAIR = "exchange_repair"
+    PEOPLE_MANAGE = "people_manage"
+    SETTINGS_MANAGE = "settings_manage"
+    NETWORK_READ = "network_read"
+    INSIGHT_READ = "insight_read"
+    CATALOGUE_WRITE = "catalogue_write"
+    FINANCE_READ = "finance_read"
+    AUDIT_READ = "audit_read"
+
+
+PORTAL_ROLES = frozenset(
+    {
+        Role.NETWORK_ADMIN,
+        Role.LEAD_DESK,
+        Role.NETWORK_MANAGER,
+        Role.WARRANTY_ANALYST,
+        Role.CRM_ANALYST,
+        Role.FIELD_REPRESENTATIVE,
+        Role.PRIVACY_OFFICER,
+        Role.AUDITOR,
+    }
+)
+DEALERSHIP_ROLES = frozenset(Role) - PORTAL_ROLES
+
+_DEPARTMENTS: dict[Role, Department] = {
+    Role.GENERAL_MANAGER: Department.WHOLE,
+    Role.CRM_MANAGER: Department.WHOLE,
+    Role.CRM_SPECIALIST: Department.WHOLE,
+    Role.RECEPTIONIST: Department.SALES,
+    Role.SALES_MANAGER: Department.SALES,
+    Role.SALES_CONSULTANT: Department.SALES,
+    Role.SERVICE_MANAGER: Department.SERVICE,
+    Role.SERVICE_ADVISER: Department.SERVICE,
+}
+
+_ = Right  # a short name for the table only
+
+RIGHTS: dict[Role, frozenset[Right]] = {
+    # -- portal
+    Role.NETWORK_ADMIN: frozenset(
+        {
+            _.PEOPLE_MANAGE,
+            _.SETTINGS_MANAGE,
+            _.NETWORK_READ,
+            _.CATALOGUE_WRITE,
+            _.EXCHANGE_READ,
+            _.EXCHANGE_REPAIR,
+            _.AUDIT_READ,
+        }
+    ),
+    Role.LEAD_DESK: frozenset({_.LEADS_READ, _.LEADS_WORK_ALL, _.LEADS_ROUTE, _.NETWORK_READ}),
+    Role.NETWORK_MANAGER: frozenset(
+        {
+            _.LEADS_READ,
+            _.LEADS_WORK_ALL,
+            _.LEADS_ROUTE,
+            _.SHARING_PROPOSE,
+            _.SHARING_READ,
+            _.NETWORK_READ,
+            _.INSIGHT_READ,
+            _.EXCHANGE_READ,
+        }
+    ),
+    Role.WARRANTY_ANALYST: frozenset({_.CLAIMS_READ, _.CLAIMS_DECIDE, _.SERVICE_READ, _.NETWORK_READ}),
+    Role.CRM_ANALYST: frozenset({_.OWNERS_READ, _.SERVICE_READ, _.INSIGHT_READ, _.NETWORK_READ}),
+    Role.FIELD_REPRESENTATIVE: frozenset({_.NETWORK_READ, _.INSIGHT_READ}),
+    Role.PRIVACY_OFFICER: frozenset(
+        {_.SHARING_PROPOSE, _.SHARING_READ, _.OWNERS_READ, _.EXCHANGE_READ, _.AUDIT_READ, _.NETWORK_READ}
+    ),
+    Role.AUDITOR: frozenset({_.SHARING_READ, _.EXCHANGE_READ, _.AUDIT_READ, _.NETWORK_READ}),
+    # -- dealership
+    Role.GENERAL_MANAGER: frozenset(
+        {
+            _.LEADS_READ,
+            _.SHARING_READ,
+            _.SHARING_CHANGE,
+            _.CUSTOMERS_READ,
+            _.CUSTOMERS_EXPORT,
+            _.SALES_READ,
+            _.SALES_APPROVE,
+            _.STOCK_READ,
+            _.SERVICE_READ,
+            _.CLAIMS_READ,
+            _.EXCHANGE_READ,
+            _.PEOPLE_MANAGE,
+            _.SETTINGS_MANAGE,
+            _.INSIGHT_READ,
+            _.FINANCE_READ,
+            _.AUDIT_READ,
+        }
+    ),
+    Role.SALES_MANAGER: frozenset(
+        {
+            _.LEADS_READ,
+            _.LEADS_WORK_OWN,
+            _.LEADS_WORK_ALL,
+            _.CUSTOMERS_READ,
+            _.CUSTOMERS_WRITE,
+            _.SALES_READ,
+            _.SALES_WORK,
+            _.SALES_APPROVE,
+            _.STOCK_READ,
+            _.STOCK_WRITE,
+            _.INSIGHT_READ,
+        }
+    ),
+    Role.SALES_CONSULTANT: frozenset(
+        {
+            _.LEADS_READ,
+            _.LEADS_WORK_OWN,
+            _.CUSTOMERS_READ,
+            _.CUSTOMERS_WRITE,
+            _.SALES_READ,
+            _.SALES_WORK,
+            _.STOCK_READ,
+        }
+    ),
+    Role.RECEPTIONIST: frozenset({_.CUSTOMERS_READ, _.CUSTOMERS_WRITE, _.STOCK_READ}),
+    Role.CRM_MANAGER: frozenset(
+        {
+            _.LEADS_READ,
+            _.SHARING_READ,
+            _.CUSTOMERS_READ,
+            _.CUSTOMERS_WRITE,
+            _.CUSTOMERS_EXPORT,
+            _.SALES_READ,
+            _.SERVICE_READ,
+            _.EXCHANGE_READ,
+            _.EXCHANGE_REPAIR,
+            _.INSIGHT_READ,
+        }
+    ),
+    Role.CRM_SPECIALIST: frozenset({_.CUSTOMERS_READ, _.CUSTOMERS_WRITE}),
+    Role.SERVICE_MANAGER: frozenset(
+        {
+            _.CUSTOMERS_READ,
+            _.CUSTOMERS_WRITE,
+            _.SERVICE_READ,
+            _.SERVICE_WRITE,
+            _.CLAIMS_READ,
+            _.CLAIMS_WRITE,
+            _.STOCK_READ,
+            _.INSIGHT_READ,
+        }
+    ),
+    Role.SERVICE_ADVISER: frozenset(
+        {
+            _.CUSTOMERS_READ,
+            _.CUSTOMERS_WRITE,
+            _.SERVICE_READ,
+            _.SERVICE_WRITE,
+            _.CLAIMS_READ,
+            _.CLAIMS_WRITE,
+        }
+    ),
+    Role.TECHNICIAN: frozenset({_.SERVICE_READ, _.SERVICE_WRITE_OWN}),
+    Role.PARTS_CLERK: frozenset({_.STOCK_READ, _.STOCK_WRITE, _.SERVICE_READ}),
+    Role.STOCK_CLERK: frozenset({_.STOCK_READ, _.STOCK_WRITE}),
+    Role.FINANCE_CLERK: frozenset({_.FINANCE_READ, _.SALES_READ}),
+    # People and settings, no customer data: so neither the audit trail (it shows values before and after) nor the ledger.
+    Role.IT_ADMIN: frozenset({_.PEOPLE_MANAGE, _.SETTINGS_MANAGE, _.EXCHANGE_READ, _.EXCHANGE_REPAIR}),
+}
+
+del _
+
+if set(RIGHTS) != set(Role):
+    raise AssertionError("every role needs its row of rights")
+
+
+def roles_of(tier: Tier) -> list[Role]:
+    """The roles of one tier, in the order they are declared (that of lists and forms)."""
+    return [role for role in Role if role.tier is tier]

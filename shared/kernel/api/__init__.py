@@ -1,0 +1,1 @@
+"""What every API endpoint shares: authentication, rights, problem details, pages of results, schema and docs."""
