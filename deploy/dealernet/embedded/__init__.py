@@ -1,0 +1,1 @@
+"""Servers that `dealernet up` and the tests start for themselves: PostgreSQL and Valkey."""
