@@ -1,0 +1,205 @@
+"""Settings of every process of Dealernet. What differs between processes comes from the environment.
+
+`DEALERNET_PROCESS` names the process; `DEALERNET_KEY_…` are the only secrets it holds (kernel.tenancy.keys).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from kernel.api import conf as api_conf
+from kernel.ui import conf as ui_conf
+
+PROCESS = os.environ.get("DEALERNET_PROCESS", "command")
+DATA_DIR = Path(os.environ.get("DEALERNET_DATA", ".dealernet")).resolve()
+BASE_DOMAIN = os.environ.get("DEALERNET_BASE_DOMAIN", "localhost")
+MANUFACTURER_NAME = os.environ.get("DEALERNET_MANUFACTURER_NAME", "Xinghe Motors")
+DEMO = os.environ.get("DEALERNET_DEMO", "") == "1"
+
+DEBUG = False
+
+
+def _django_key() -> str:
+    """The signing key of this process: the portal's and the dealers' differ, so neither can sign for the other."""
+    for name in ("DJANGO_PORTAL", "DJANGO_DEALERS"):
+        value = os.environ.get(f"DEALERNET_KEY_{name}")
+        if value:
+            return value
+    # Commands, courier, steward and scheduler sign nothing that a browser gets.
+    return hashlib.sha256(f"dealernet {PROCESS}".encode() + os.urandom(32)).hexdigest()
+
+
+SECRET_KEY = _django_key()
+ALLOWED_HOSTS = ["*"]  # HostMiddleware knows every host by the directory and refuses the rest before any view
+
+INSTALLED_APPS = [
+    "kernel.tenancy",
+    "django_tenants",
+    "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django.contrib.messages",
+    *ui_conf.APPS,
+    *api_conf.INSTALLED_APPS,
+    "kernel.reference",
+    "kernel.accounts",
+    "kernel.audit",
+    "kernel.idempotency",
+    "exchange",
+    "oem.network",
+    "oem.catalogue",
+    "oem.agreements",
+    "oem.leads",
+    "oem.owners",
+    "oem.aftersales",
+    "oem.insight",
+    "dealer.organisation",
+    "dealer.customers",
+    "dealer.sharing",
+    "dealer.stock",
+    "dealer.sales",
+    "dealer.workshop",
+    "dealer.warranty",
+    "dealernet",
+]
+
+# django-tenants: multi-type tenants. Which tables stand where is said by each app's `tier` (kernel.apps).
+TENANT_MODEL = "tenancy.Tenant"
+TENANT_DOMAIN_MODEL = "tenancy.Domain"
+HAS_MULTI_TYPE_TENANTS = True
+MULTI_TYPE_DATABASE_FIELD = "kind"
+TENANT_TYPES = {
+    "public": {"APPS": [], "URLCONF": "dealernet.urls_none"},
+    "manufacturer": {"APPS": [], "URLCONF": "dealernet.urls_portal"},
+    "dealership": {"APPS": [], "URLCONF": "dealernet.urls_dealer"},
+}
+TENANT_SYNC_ROUTER = "kernel.tenancy.routers.WallRouter"
+DATABASE_ROUTERS = [TENANT_SYNC_ROUTER]
+
+DATABASES = {
+    "default": {
+        "ENGINE": "kernel.tenancy.backend",
+        "NAME": os.environ.get("DEALERNET_DB_NAME", "dealernet"),
+        "HOST": os.environ.get("DEALERNET_DB_HOST", ""),
+        "PORT": os.environ.get("DEALERNET_DB_PORT", ""),
+        "USER": "",  # the binding says who
+        "CONN_MAX_AGE": None,  # kernel.tenancy.pool decides
+        "OPTIONS": {"application_name": f"dealernet {PROCESS}", "connect_timeout": 5},
+        "DISABLE_SERVER_SIDE_CURSORS": True,
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "kernel.tenancy.middleware.HostMiddleware",
+    *api_conf.MIDDLEWARE_EARLY,
+    "kernel.accounts.sessions.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "kernel.accounts.middleware.AccountMiddleware",
+    "kernel.accounts.middleware.LanguageMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    *ui_conf.MIDDLEWARE,
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "dealernet.urls_none"
+WSGI_APPLICATION = "dealernet.wsgi.application"
+TEMPLATES = ui_conf.templates()
+FORM_RENDERER = ui_conf.FORM_RENDERER
+MESSAGE_STORAGE = ui_conf.MESSAGE_STORAGE
+CSRF_FAILURE_VIEW = ui_conf.CSRF_FAILURE_VIEW
+COTTON_ISOLATE_BY_DEFAULT = ui_conf.COTTON_ISOLATE_BY_DEFAULT
+CONTENT_SECURITY_POLICY = ui_conf.CONTENT_SECURITY_POLICY
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["kernel.accounts.backends.LoginBackend"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "accounts:sign_in"
+LOGIN_REDIRECT_URL = "/"
+
+# Cookies belong to one host. `__Host-` needs Secure; browsers treat http://*.localhost as trustworthy.
+SESSION_ENGINE = "kernel.accounts.sessions"
+SESSION_COOKIE_NAME = "__Host-sid"
+SESSION_COOKIE_SECURE = True
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 14 * 24 * 3600
+CSRF_COOKIE_NAME = "__Host-csrf"
+CSRF_COOKIE_SECURE = True
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_TRUSTED_ORIGINS = [f"http://*.{BASE_DOMAIN}", f"https://*.{BASE_DOMAIN}"]
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+# Behind https the proxy says so; HSTS is sent on https answers only.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_HSTS_SECONDS = 31536000
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+SECURE_HSTS_PRELOAD = True
+SECURE_SSL_REDIRECT = os.environ.get("DEALERNET_HTTPS_ONLY", "") == "1"
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
+
+USE_TZ = True
+TIME_ZONE = "Asia/Shanghai"
+USE_I18N = True
+LANGUAGE_CODE = "en"
+LANGUAGES = ui_conf.LANGUAGES
+LOCALE_PATHS = [Path(__file__).parent / "locale"]
+FORMAT_MODULE_PATH = ["dealernet.formats"]
+
+STATIC_URL = "/static/"
+STATIC_ROOT = Path(os.environ.get("DEALERNET_STATIC_ROOT", DATA_DIR / "static"))
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+MEDIA_ROOT = DATA_DIR / "files"
+
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": os.environ["CACHE_URL"],
+        "KEY_FUNCTION": "kernel.tenancy.cache.make_key",
+    }
+    if os.environ.get("CACHE_URL")
+    else {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "KEY_FUNCTION": "kernel.tenancy.cache.make_key",
+    }
+}
+
+CELERY_BROKER_URL = os.environ.get("BROKER_URL", "memory://")
+
+REST_FRAMEWORK = api_conf.REST_FRAMEWORK
+SPECTACULAR_SETTINGS = api_conf.SPECTACULAR_SETTINGS
+
+SILENCED_SYSTEM_CHECKS = [
+    # ALLOWED_HOSTS '*' : hosts are known by the directory (kernel.tenancy.middleware)
+    "security.W020",
+    # SSL redirect belongs to the proxy unless DEALERNET_HTTPS_ONLY is set
+    "security.W008",
+]
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {"django.request": {"level": "ERROR"}, "django.security": {"level": "WARNING"}},
+}

@@ -1,0 +1,8 @@
+"""Settings of the test suite: the product's own, with a fast password hash and no work for browsers' sake."""
+
+from dealernet.settings import *  # noqa: F403
+from dealernet.settings import BASE_DOMAIN
+
+assert BASE_DOMAIN == "localhost"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+CELERY_TASK_ALWAYS_EAGER = False

@@ -1,0 +1,3 @@
+"""No member, no pages: what a request without a known host could reach."""
+
+urlpatterns: list = []

@@ -1,0 +1,7 @@
+from kernel.apps import TierApp
+
+
+class AgreementsConfig(TierApp):
+    name = "oem.agreements"
+    label = "agreements"
+    tier = "manufacturer"

@@ -1,0 +1,7 @@
+from kernel.apps import TierApp
+
+
+class CatalogueConfig(TierApp):
+    name = "oem.catalogue"
+    label = "catalogue"
+    tier = "manufacturer"

@@ -1,0 +1,7 @@
+from kernel.apps import TierApp
+
+
+class OwnersConfig(TierApp):
+    name = "oem.owners"
+    label = "owners"
+    tier = "manufacturer"

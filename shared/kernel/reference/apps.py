@@ -1,0 +1,7 @@
+from kernel.apps import TierApp
+
+
+class ReferenceConfig(TierApp):
+    name = "kernel.reference"
+    label = "reference"
+    tier = "public"

@@ -1,0 +1,72 @@
+"""Which member a host name leads to. Read as `frontdesk`, remembered for a few seconds in the process."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from dataclasses import dataclass
+from uuid import UUID
+
+from kernel.tenancy.bindings import Binding, Dealer, Portal
+from kernel.tenancy.models import Domain, Kind, State
+
+#: Seconds a looked-up host is remembered: how long a retired dealership's pages may still be found.
+REMEMBER_FOR = 5.0
+_HOST = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """The part of a tenant's row that requests need."""
+
+    id: UUID
+    kind: str
+    slug: str
+    name: str
+
+    @property
+    def binding(self) -> Binding:
+        return Portal() if self.kind == Kind.MANUFACTURER else Dealer(self.id)
+
+    @property
+    def is_portal(self) -> bool:
+        return self.kind == Kind.MANUFACTURER
+
+
+_lock = threading.Lock()
+_remembered: dict[str, tuple[float, Member | None]] = {}
+
+
+def host_name(header: str) -> str | None:
+    """The name in a Host header: lower case, no port; None for anything that is not a plain DNS name."""
+    name, colon, port = header.partition(":")
+    if colon and not (port.isascii() and port.isdigit() and len(port) <= 5):
+        return None
+    name = name.lower()
+    return name if len(name) <= 253 and _HOST.match(name) else None
+
+
+def member_at(host: str) -> Member | None:
+    """The active member at a host name, or None. Must be called unbound."""
+    now = time.monotonic()
+    found = _remembered.get(host)
+    if found and found[0] > now:
+        return found[1]
+    row = (
+        Domain.objects.filter(domain=host, tenant__state=State.ACTIVE)
+        .values_list("tenant_id", "tenant__kind", "tenant__slug", "tenant__name")
+        .first()
+    )
+    member = Member(*row) if row else None
+    with _lock:
+        if len(_remembered) > 4096:
+            _remembered.clear()
+        _remembered[host] = (now + REMEMBER_FOR, member)
+    return member
+
+
+def forget() -> None:
+    """Forget every remembered host (tests, and after a change in this process)."""
+    with _lock:
+        _remembered.clear()

@@ -1,0 +1,63 @@
+"""The first middleware: finds the member by Host and binds the whole request to its login."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+import psycopg2
+from django.db import OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from kernel.tenancy import directory, keys
+from kernel.tenancy.bindings import Binding, Unbound, bound
+from kernel.tenancy.pool import TooManyConnections
+
+PORTAL_URLS = "dealernet.urls_portal"
+DEALER_URLS = "dealernet.urls_dealer"
+
+
+def _plain(status: int, text: str, **headers: str) -> HttpResponse:
+    return HttpResponse(text + "\n", status=status, content_type="text/plain; charset=utf-8", headers=headers)
+
+
+class HostMiddleware:
+    """Sets `request.tenant` (a `Member`) and `request.urlconf`; everything after it runs bound.
+
+    An unknown host gets a plain 404 that touched no schema; a host whose login this process has no key for gets
+    421; a database at its connection limit gets 503 with Retry-After.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        host = directory.host_name(request.META.get("HTTP_HOST", ""))
+        if host is None:
+            return _plain(400, "This host name cannot be read.")
+        try:
+            member = directory.member_at(host)
+            if member is None:
+                return _plain(404, "Nothing is served under this host name.")
+            if not keys.holds("PORTAL" if member.is_portal else "DEALERS"):
+                return _plain(421, "This server does not serve that host.")
+            request.tenant = member
+            request.urlconf = PORTAL_URLS if member.is_portal else DEALER_URLS
+            with bound(member.binding):
+                response = self.get_response(request)
+            if response.streaming:
+                response.streaming_content = _rebound(member.binding, response.streaming_content)
+            return response
+        except (TooManyConnections, OperationalError) as error:
+            if isinstance(error, TooManyConnections) or isinstance(
+                error.__cause__, psycopg2.OperationalError
+            ):
+                return _plain(503, "The database is busy. Please try again.", **{"Retry-After": "2"})
+            raise
+
+
+def _rebound(binding: Binding, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Stream under the binding of the request that made the stream."""
+    assert not isinstance(binding, Unbound)
+    with bound(binding):
+        yield from chunks

@@ -1,0 +1,95 @@
+"""The directory of the network (schema `public`): who is there, under which host, and what the steward does."""
+
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+from django_tenants.models import DomainMixin, TenantMixin
+
+from kernel.ids import new_id
+from kernel.tenancy.grants import Grants
+
+
+class Kind(models.TextChoices):
+    MANUFACTURER = "manufacturer", _("Manufacturer")
+    DEALERSHIP = "dealership", _("Dealership")
+
+
+class State(models.TextChoices):
+    JOINING = "joining", _("Joining")
+    ACTIVE = "active", _("Active")
+    RETIRED = "retired", _("Retired")
+
+
+class Tenant(TenantMixin):
+    """A member of the network: the manufacturer, or one dealership. `schema_name` is also its login."""
+
+    auto_create_schema = False
+    auto_drop_schema = False
+    grants = Grants(frontdesk="r", oem="r", courier="r")
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    kind = models.CharField(max_length=20, choices=Kind)
+    slug = models.SlugField(max_length=40, unique=True)
+    name = models.CharField(max_length=120)
+    state = models.CharField(max_length=20, choices=State, default=State.JOINING)
+    #: The PostgreSQL cluster that holds the schema; one today, named so that there can be several.
+    cluster = models.CharField(max_length=40, default="main")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["slug"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Domain(DomainMixin):
+    """A host name that leads to a member. Names are lower case, without port."""
+
+    grants = Grants(frontdesk="r", oem="r")
+
+    class Meta:
+        ordering = ["domain"]
+
+
+class SchemaState(models.Model):
+    """Where every schema stands: one row a schema, so that "nothing to do" is one query."""
+
+    grants = Grants(oem="r")
+
+    schema_name = models.CharField(max_length=63, primary_key=True)
+    kind = models.CharField(max_length=20)
+    #: SHA-256 over the names and SQL of the migrations applied.
+    checksum = models.CharField(max_length=64)
+    applied_at = models.DateTimeField(db_default=Now())
+    error = models.TextField(blank=True, default="")
+
+    class Meta:
+        ordering = ["schema_name"]
+
+
+class RequestState(models.TextChoices):
+    WAITING = "waiting", _("Waiting")
+    RUNNING = "running", _("Running")
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Failed")
+
+
+class StewardRequest(models.Model):
+    """Work for the steward, the one process that owns the tables. Rows stay as the record of what was done."""
+
+    grants = Grants(oem="ra")
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    verb = models.CharField(max_length=40)
+    arguments = models.JSONField(default=dict)
+    state = models.CharField(max_length=20, choices=RequestState, default=RequestState.WAITING)
+    step = models.CharField(max_length=60, blank=True, default="")
+    error = models.TextField(blank=True, default="")
+    requested_by = models.CharField(max_length=120, blank=True, default="")
+    requested_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["requested_at"]
+        indexes = [models.Index(fields=["state", "requested_at"])]

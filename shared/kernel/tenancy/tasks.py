@@ -1,0 +1,43 @@
+"""Celery tasks that are bound to one login. They carry ids only; the rows are the truth, a task is a hint."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from celery import shared_task
+
+from kernel.tenancy.bindings import Dealer, Portal, bound
+
+PORTAL_QUEUE = "portal"
+DEALERS_QUEUE = "dealers"
+
+
+def portal_task(*, name: str, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """A task of the manufacturer's workers, bound to the portal's login."""
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        @functools.wraps(function)
+        def run(*args: Any, **kwargs: Any) -> Any:
+            with bound(Portal()):
+                return function(*args, **kwargs)
+
+        return shared_task(name=name, queue=PORTAL_QUEUE, ignore_result=True, **options)(run)
+
+    return decorate
+
+
+def dealer_task(*, name: str, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """A task of the dealers' workers. Its first argument is the dealership's id, as text; without it it refuses."""
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        @functools.wraps(function)
+        def run(dealer_id: str, *args: Any, **kwargs: Any) -> Any:
+            with bound(Dealer(UUID(dealer_id))):
+                return function(dealer_id, *args, **kwargs)
+
+        return shared_task(name=name, queue=DEALERS_QUEUE, ignore_result=True, **options)(run)
+
+    return decorate

@@ -1,0 +1,7 @@
+from kernel.apps import TierApp
+
+
+class ExchangeConfig(TierApp):
+    name = "exchange"
+    label = "exchange"
+    tier = "both"

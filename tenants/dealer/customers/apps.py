@@ -1,0 +1,7 @@
+from kernel.apps import TierApp
+
+
+class CustomersConfig(TierApp):
+    name = "dealer.customers"
+    label = "customers"
+    tier = "dealership"

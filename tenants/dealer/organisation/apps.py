@@ -1,0 +1,7 @@
+from kernel.apps import TierApp
+
+
+class OrganisationConfig(TierApp):
+    name = "dealer.organisation"
+    label = "organisation"
+    tier = "dealership"

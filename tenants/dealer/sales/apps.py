@@ -1,0 +1,7 @@
+from kernel.apps import TierApp
+
+
+class SalesConfig(TierApp):
+    name = "dealer.sales"
+    label = "sales"
+    tier = "dealership"

@@ -1,0 +1,7 @@
+from kernel.apps import TierApp
+
+
+class SharingConfig(TierApp):
+    name = "dealer.sharing"
+    label = "sharing"
+    tier = "dealership"

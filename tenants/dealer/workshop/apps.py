@@ -1,0 +1,7 @@
+from kernel.apps import TierApp
+
+
+class WorkshopConfig(TierApp):
+    name = "dealer.workshop"
+    label = "workshop"
+    tier = "dealership"

@@ -1,0 +1,47 @@
+"""The test session: one embedded PostgreSQL cluster per process, with the test network on it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kernel.testing.network import Network, give_keys
+
+give_keys("test-superuser")
+os.environ.setdefault("DEALERNET_PROCESS", "tests")
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dealernet.settings_testing")
+
+pytest_plugins = ["kernel.testing.plugin"]
+
+
+@pytest.fixture(scope="session")
+def database_server() -> Iterator[str]:
+    """The socket folder of a PostgreSQL server of this test process. Not crash-safe, and therefore fast."""
+    from dealernet.embedded.postgres import PostgresServer
+
+    folder = Path(tempfile.mkdtemp(prefix="dealernet-tests-"))
+    folder.chmod(0o755)
+    server = PostgresServer(folder / "pg", fsync=False, settings={"max_connections": "300"})
+    server.start(os.environ["DEALERNET_KEY_SUPERUSER"])
+    try:
+        yield server.host
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def database_network(database_server: str, django_db_blocker: Any) -> Network:
+    """The test network: portal, north and south, with people and reference data."""
+    from tests.seed import seed
+
+    with django_db_blocker.unblock():
+        network = Network(host=database_server)
+        network.build(seed)
+    return network
