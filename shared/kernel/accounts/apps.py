@@ -1,7 +1,7 @@
-from django.apps import AppConfig
+from kernel.apps import TierApp
 
 
-class AccountsConfig(AppConfig):
+class AccountsConfig(TierApp):
     name = "kernel.accounts"
     label = "accounts"
-    verbose_name = "Accounts"
+    tier = "both"

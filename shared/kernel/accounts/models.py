@@ -50,7 +50,7 @@ class User(AbstractBaseUser):
         ordering = ("name", "id")
         constraints = [models.UniqueConstraint(Lower("login"), name="accounts_user_login_any_case")]
         indexes = [
-            models.Index("role", "name", name="accounts_user_role"),
+            models.Index(fields=["role", "name"], name="accounts_user_role"),
             models.Index(Lower("email"), name="accounts_user_email"),
         ]
 
@@ -111,7 +111,7 @@ class Session(models.Model):
 
     class Meta:
         ordering = ("-last_seen", "id")
-        indexes = [models.Index("expires_at", name="accounts_session_expires")]
+        indexes = [models.Index(fields=["expires_at"], name="accounts_session_expires")]
 
 
 class Token(models.Model):
@@ -155,7 +155,7 @@ class OutboxMail(models.Model):
 
     class Meta:
         ordering = ("-at", "id")
-        indexes = [models.Index("state", "at", name="accounts_mail_state")]
+        indexes = [models.Index(fields=["state", "at"], name="accounts_mail_state")]
 
     def __str__(self) -> str:
         return self.subject

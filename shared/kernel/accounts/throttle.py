@@ -1,0 +1,84 @@
+"""Counts attempts in sliding blocks of time, in the cache; in this process's memory when the cache does not answer.
+
+A count belongs to one tenant. Counting never fails a request: a cache that is down makes the limits looser (per
+process), never absent.
+"""
+
+import hashlib
+import logging
+import threading
+import time
+from dataclasses import dataclass
+
+from django.core.cache import cache
+
+from kernel.accounts.sessions import realm
+from kernel.errors import TooMany
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """At most `times` attempts in a block of `seconds`."""
+
+    name: str
+    times: int
+    seconds: int
+
+
+# A person who mistypes is let in again after a quarter of an hour; a guesser gets some forty tries an hour for one login
+# from one place. The limit over all places is higher, so that a stranger cannot lock a known login out by a few tries.
+SIGN_IN_PAIR = Limit("sign-in-pair", 10, 900)
+SIGN_IN_LOGIN = Limit("sign-in-login", 100, 3600)
+SIGN_IN_ADDRESS = Limit("sign-in-address", 100, 900)
+RESET_ADDRESS = Limit("reset-address", 20, 3600)
+RESET_LOGIN = Limit("reset-login", 5, 3600)
+
+_memory: dict[str, tuple[float, int]] = {}
+_lock = threading.Lock()
+
+
+def _key(limit: Limit, subject: str) -> tuple[str, int]:
+    block, left = divmod(int(time.time()), limit.seconds)
+    digest = hashlib.sha256(f"{realm()}|{subject}".encode()).hexdigest()[:32]
+    return f"throttle:{limit.name}:{block}:{digest}", limit.seconds - left
+
+
+def _in_memory(key: str, seconds: int, add: int) -> int:
+    now = time.monotonic()
+    with _lock:
+        if len(_memory) > 10_000:
+            for old in [k for k, (until, _) in _memory.items() if until <= now]:
+                del _memory[old]
+        until, count = _memory.get(key, (now + seconds, 0))
+        _memory[key] = (until, count + add)
+        return count + add
+
+
+def count(limit: Limit, subject: str, add: int = 1) -> int:
+    """Add to the count of the present block and return it. `add=0` only looks."""
+    key, left = _key(limit, subject)
+    try:
+        cache.add(key, 0, left + 1)
+        return int(cache.incr(key, add)) if add else int(cache.get(key) or 0)
+    except Exception:  # whatever a cache client raises: counting must go on
+        log.warning("throttle: the cache did not answer, counting in memory")
+        return _in_memory(key, left, add)
+
+
+def check(limit: Limit, subject: str) -> None:
+    """Raise TooMany when the limit is reached already. Does not count."""
+    if count(limit, subject, 0) >= limit.times:
+        raise TooMany(_key(limit, subject)[1])
+
+
+def forget(limit: Limit, subject: str) -> None:
+    """Start again at zero (after a success)."""
+    key, _left = _key(limit, subject)
+    with _lock:
+        _memory.pop(key, None)
+    try:
+        cache.delete(key)
+    except Exception:
+        log.warning("throttle: the cache did not answer")
