@@ -120,9 +120,7 @@ class Supervisor:
         self._listen()
         # An old guard that is still cleaning up would end the new processes too.
         old = processes.find(self.data)
-        processes.send(
-            (pid for pid in old if processes.carries(pid, "DEALERNET_PROCESS", guard.PROCESS_NAME)), 9
-        )
+        processes.send((pid for pid in old if processes.carries(pid, "DEALERNET_PROCESS", guard.PROCESS_NAME)), 9)
         ended = processes.end_all(lambda: processes.find(self.data), patience=5.0)
         if ended:
             self._say(f"Ended {len(ended)} processes that an earlier run had left.")
@@ -142,13 +140,9 @@ class Supervisor:
         end = time.monotonic() + seconds
         pause = 0.01
         while waiting := [child for child in self._children.values() if not self._is_ready(child)]:
-            failed = next(
-                (child for child in waiting if child.failures >= TRIES and not child.was_ready), None
-            )
+            failed = next((child for child in waiting if child.failures >= TRIES and not child.was_ready), None)
             if failed is not None:
-                raise LaunchError(
-                    f"{failed.process.name} does not start.\n{self._log_end(failed.process.name)}"
-                )
+                raise LaunchError(f"{failed.process.name} does not start.\n{self._log_end(failed.process.name)}")
             if time.monotonic() > end:
                 slow = waiting[0].process.name
                 raise LaunchError(f"{slow} is not ready after {seconds:.0f} s.\n{self._log_end(slow)}")
@@ -292,16 +286,12 @@ class Supervisor:
                 self._stragglers.remove((group, deadline))
 
     def _stop_stage(self, stage: Stage) -> None:
-        children = [
-            child for child in self._children.values() if child.process.stage is stage and child.popen
-        ]
+        children = [child for child in self._children.values() if child.process.stage is stage and child.popen]
         for child in children:
             if child.popen is not None:
                 child.popen.send_signal(child.process.stop_signal)
         asked = time.monotonic()
-        while waiting := [
-            child for child in children if child.popen is not None and child.popen.poll() is None
-        ]:
+        while waiting := [child for child in children if child.popen is not None and child.popen.poll() is None]:
             for child in waiting:
                 self._pass_on(child)
                 if self._stops > 1 or time.monotonic() - asked > child.process.stop_seconds:

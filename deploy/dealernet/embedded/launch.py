@@ -19,16 +19,14 @@ _PR_SET_PDEATHSIG = 1
 _CLONE_NEWUSER = 0x10000000
 _UNPRIVILEGED = 65534
 
-_libc = ctypes.CDLL(
-    None, use_errno=True
-)  # looked up before any fork: loading between fork and exec may deadlock
+_libc = ctypes.CDLL(None, use_errno=True)  # looked up before any fork: loading between fork and exec may deadlock
 
 
 class LaunchError(Exception):
     """A server cannot be started; the message says why and what to do."""
 
 
-class InUse(LaunchError):
+class InUseError(LaunchError):
     """Somebody else holds the folder."""
 
 
@@ -54,11 +52,7 @@ class Account:
 
     def popen_options(self) -> dict[str, object]:
         """Arguments for ``subprocess`` that switch the user (no useradd, no shell)."""
-        return (
-            {}
-            if self.uid is None
-            else {"user": self.uid, "group": self.gid, "extra_groups": []}
-        )
+        return {} if self.uid is None else {"user": self.uid, "group": self.gid, "extra_groups": []}
 
     def owns(self, path: Path) -> None:
         """Give a file or folder that we made to this account."""
@@ -114,8 +108,9 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Start a child in a session of its own with exactly the environment ``env``.
 
-    It gets ``death_signal`` when the calling thread ends, so call this from a thread that lives as long as the
-    child may. Ctrl-C in a terminal reaches us alone; the order in which children stop is ours to choose.
+    It gets ``death_signal`` when the calling thread ends, so call this from a thread that lives as long as
+    the child may. Ctrl-C in a terminal reaches us alone; the order in which children stop is ours to
+    choose.
     """
     account = account or Account()
     return subprocess.Popen(
@@ -126,7 +121,7 @@ def spawn(
         stderr=subprocess.STDOUT,
         cwd=cwd,
         start_new_session=True,
-        preexec_fn=child_setup(account, death_signal),  # noqa: PLW1509 - calls libc and the kernel only
+        preexec_fn=child_setup(account, death_signal),
         **account.popen_options(),  # type: ignore[call-overload]
     )
 
@@ -156,11 +151,12 @@ def can_reach(folder: Path, account: Account) -> bool:
 
 
 def socket_folder(wanted: Path, longest_name: str) -> Path:
-    """``wanted``, or a short private folder in /tmp named after it when a socket path there would be too long."""
+    """``wanted``, or a short private folder in /tmp named after it when a socket path there would be too
+    long."""
     if len(os.fsencode(wanted / longest_name)) <= SOCKET_PATH_LIMIT:
         return wanted
     digest = hashlib.sha256(os.fsencode(wanted.resolve())).hexdigest()[:16]
-    return Path("/tmp") / f"dealernet-{os.getuid()}-{digest}"
+    return Path("/tmp") / f"dealernet-{os.getuid()}-{digest}"  # noqa: S108 - make_private checks the owner
 
 
 def make_private(folder: Path, account: Account | None = None) -> Path:
@@ -177,9 +173,7 @@ def make_private(folder: Path, account: Account | None = None) -> Path:
     found = folder.lstat()
     allowed = {os.getuid()} | ({account.uid} if account.uid is not None else set())
     if not stat.S_ISDIR(found.st_mode) or found.st_uid not in allowed:
-        raise LaunchError(
-            f"{folder} exists but is not a folder of ours. Remove it and try again."
-        )
+        raise LaunchError(f"{folder} exists but is not a folder of ours. Remove it and try again.")
     account.owns(folder)
     folder.chmod(0o700)
     return folder
@@ -193,9 +187,9 @@ class Lock:
         self._descriptor: int | None = None
 
     def acquire(self, what: str) -> None:
-        """Raises InUse, naming ``what`` and the holder's pid, when another process holds it."""
+        """Raises InUseError, naming ``what`` and the holder's pid, when another process holds it."""
         if self._descriptor is not None:
-            raise InUse(f"{what} is already in use by this process.")
+            raise InUseError(f"{what} is already in use by this process.")
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -203,9 +197,7 @@ class Lock:
             holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
             os.close(descriptor)
             if error.errno in (errno.EAGAIN, errno.EACCES):
-                raise InUse(
-                    f"{what} is already in use by process {holder or 'unknown'}."
-                ) from None
+                raise InUseError(f"{what} is already in use by process {holder or 'unknown'}.") from None
             raise
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)

@@ -1,9 +1,10 @@
 """Processes of one running network: how they are marked, found and ended.
 
-Every process that `dealernet up` starts carries the environment variable ``DEALERNET_RUN``, whose value is the
-data folder. PostgreSQL and Valkey overwrite the memory that ``/proc/<pid>/environ`` shows when they set their
-process title, so their processes are also recognised by their working directory, which lies in the data folder,
-and by a marked ancestor. Linux only. Standard library only: the guard imports this module and must stay small.
+Every process that `dealernet up` starts carries the environment variable ``DEALERNET_RUN``, whose value is
+the data folder. PostgreSQL and Valkey overwrite the memory that ``/proc/<pid>/environ`` shows when they set
+their process title, so their processes are also recognised by their working directory, which lies in the
+data folder, and by a marked ancestor. Linux only. Standard library only: the guard imports this module and
+must stay small.
 """
 
 import os
@@ -25,6 +26,7 @@ class Stat:
     program: str
     state: str
     parent: int
+    group: int
     started: int
 
     @property
@@ -42,7 +44,7 @@ def stat_of(pid: int) -> Stat | None:
     # The program name stands in parentheses and may itself contain spaces and parentheses.
     program, _, rest = text.partition("(")[2].rpartition(")")
     fields = rest.split()
-    return Stat(pid, program, fields[0], int(fields[1]), int(fields[19]))
+    return Stat(pid, program, fields[0], int(fields[1]), int(fields[2]), int(fields[19]))
 
 
 def alive(pid: int) -> bool:
@@ -56,11 +58,17 @@ def _all() -> list[Stat]:
     return [stat for stat in map(stat_of, pids) if stat is not None and stat.alive]
 
 
-def _carries(pid: int, mark: bytes) -> bool:
+def carries(pid: int, name: str, value: str | Path) -> bool:
+    """Whether the process was started with this environment variable (False when that is not ours to see)."""
     try:
-        return mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        return f"{name}={value}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except OSError:
         return False
+
+
+def members(group: int, run: str | Path) -> list[int]:
+    """Living processes of a process group that belong to the network ``run``."""
+    return [stat.pid for stat in _all() if stat.group == group and carries(stat.pid, RUN_VARIABLE, run)]
 
 
 def working_directory(pid: int) -> Path | None:
@@ -94,19 +102,15 @@ def _ancestors(pid: int) -> set[int]:
 
 
 def find(run: str | Path) -> list[int]:
-    """Pids of all living processes of the network with data folder ``run``, without the caller and its ancestors.
+    """Pids of all living processes of the network with data folder ``run``, without the caller and its
+    ancestors.
 
     Counts every process that carries the mark, every descendant of such a process and every database server
     process that works in the data folder.
     """
-    mark = f"{RUN_VARIABLE}={run}".encode()
     own = _ancestors(os.getpid())
     everything = _all()
-    found = {
-        stat.pid
-        for stat in everything
-        if _carries(stat.pid, mark) and stat.pid not in own
-    }
+    found = {stat.pid for stat in everything if stat.pid not in own and carries(stat.pid, RUN_VARIABLE, run)}
     found.update(servers_in(Path(run)))
     children: dict[int, list[int]] = {}
     for stat in everything:
@@ -150,13 +154,15 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 def end_all(
-    search: Callable[[], list[int]], *, patience: float, limit: float = 20.0
+    search: Callable[[], list[int]], *, patience: float, database_patience: float = 15.0, limit: float = 25.0
 ) -> list[int]:
-    """End every process that ``search`` names and goes on naming: ask, wait ``patience`` seconds, then kill.
+    """End every process that ``search`` names and goes on naming: ask, wait ``patience`` seconds, then
+    kill.
 
-    Databases are asked together with the others but killed last, so that they can shut down cleanly while their
-    clients disappear. Returns all pids that were seen. Raises TimeoutError, naming the pids, when some are left
-    after ``limit`` seconds (they belong to somebody else, or hang in the kernel).
+    Databases are asked together with the others but have ``database_patience`` seconds, so that they can
+    shut down cleanly while their clients disappear. Returns all pids that were seen. Raises TimeoutError,
+    naming the pids, when some are left after ``limit`` seconds (they belong to somebody else, or hang in
+    the kernel).
     """
     seen: set[int] = set()
     started = time.monotonic()
@@ -165,22 +171,16 @@ def end_all(
         seen.update(pids)
         waited = time.monotonic() - started
         if waited > limit:
-            raise TimeoutError(
-                f"These processes could not be ended: {', '.join(map(str, pids))}."
-            )
+            raise TimeoutError(f"These processes could not be ended: {', '.join(map(str, pids))}.")
+        databases = set(servers_among(pids))
         if waited > patience:
-            databases = set(servers_among(pids))
             send(set(pids) - databases, signal.SIGKILL)
-            if waited > patience + 5:
-                send(databases, signal.SIGKILL)
+        if waited > database_patience:
+            send(databases, signal.SIGKILL)
         time.sleep(0.02 if waited < 1 else 0.1)
     return sorted(seen)
 
 
 def servers_among(pids: Iterable[int]) -> list[int]:
     """Those of ``pids`` that run PostgreSQL or Valkey."""
-    return [
-        pid
-        for pid in pids
-        if (stat := stat_of(pid)) is not None and stat.program in DATABASE_PROGRAMS
-    ]
+    return [pid for pid in pids if (stat := stat_of(pid)) is not None and stat.program in DATABASE_PROGRAMS]

