@@ -121,7 +121,7 @@ class Supervisor:
         # An old guard that is still cleaning up would end the new processes too.
         old = processes.find(self.data)
         processes.send((pid for pid in old if processes.carries(pid, "DEALERNET_PROCESS", guard.PROCESS_NAME)), 9)
-        ended = processes.end_all(lambda: processes.find(self.data), patience=5.0)
+        ended = processes.end_all(lambda: processes.find(self.data), patience=2.0)
         if ended:
             self._say(f"Ended {len(ended)} processes that an earlier run had left.")
         self._start_guard()
@@ -172,6 +172,8 @@ class Supervisor:
     def close(self) -> None:
         """Stop everything, stage by stage, and give the folder back. A second signal meanwhile kills at
         once."""
+        if not self._lock.held:
+            return  # somebody else's network
         try:
             for stage in sorted(Stage, reverse=True):
                 if stage is Stage.DATABASES:
@@ -317,7 +319,7 @@ class Supervisor:
                 found.discard(self._guard.pid)
             return sorted(found if databases else found - set(processes.servers_among(found)))
 
-        processes.end_all(left, patience=0.0 if self._stops > 1 else 3.0)
+        processes.end_all(left, patience=0.0 if self._stops > 1 else 1.0)
 
     # -- guard -----------------------------------------------------------------------------------------------
 

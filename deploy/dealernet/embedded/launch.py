@@ -186,6 +186,11 @@ class Lock:
         self.path = path
         self._descriptor: int | None = None
 
+    @property
+    def held(self) -> bool:
+        """Whether we hold it."""
+        return self._descriptor is not None
+
     def acquire(self, what: str) -> None:
         """Raises InUseError, naming ``what`` and the holder's pid, when another process holds it."""
         if self._descriptor is not None:
