@@ -39,6 +39,11 @@ _memory: dict[str, tuple[float, int]] = {}
 _lock = threading.Lock()
 
 
+def seconds_left(seconds: int) -> int:
+    """Seconds until the running block of that length ends."""
+    return seconds - int(time.time()) % seconds
+
+
 def _key(limit: Limit, subject: str) -> tuple[str, int]:
     block, left = divmod(int(time.time()), limit.seconds)
     digest = hashlib.sha256(f"{realm()}|{subject}".encode()).hexdigest()[:32]

@@ -1,7 +1,7 @@
-from django.apps import AppConfig
+from kernel.apps import TierApp
 
 
-class AuditConfig(AppConfig):
+class AuditConfig(TierApp):
     name = "kernel.audit"
     label = "audit"
-    verbose_name = "Audit trail"
+    tier = "both"

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from kernel.fields import IdentityField
 from kernel.ids import new_id
+from kernel.tenancy.grants import Grants
 
 
 class Origin(models.TextChoices):
@@ -40,15 +41,15 @@ class Entry(models.Model):
     origin = models.CharField(max_length=8, choices=Origin.choices)
     request_id = models.CharField(max_length=64, blank=True)
 
-    append_only = True
+    grants = Grants(own="ra")
 
     class Meta:
         ordering = ("-at", "-number")
         indexes = [
-            models.Index("-at", "-number", name="audit_entry_at"),
-            models.Index("object_type", "object_id", "-at", name="audit_entry_object"),
-            models.Index("actor_id", "-at", name="audit_entry_actor"),
-            models.Index("action", "-at", name="audit_entry_action"),
+            models.Index(fields=["-at", "-number"], name="audit_entry_at"),
+            models.Index(fields=["object_type", "object_id", "-at"], name="audit_entry_object"),
+            models.Index(fields=["actor_id", "-at"], name="audit_entry_actor"),
+            models.Index(fields=["action", "-at"], name="audit_entry_action"),
         ]
 
     def __str__(self) -> str:

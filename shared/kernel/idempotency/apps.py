@@ -1,7 +1,7 @@
-from django.apps import AppConfig
+from kernel.apps import TierApp
 
 
-class IdempotencyConfig(AppConfig):
+class IdempotencyConfig(TierApp):
     name = "kernel.idempotency"
     label = "idempotency"
-    verbose_name = "Stored answers"
+    tier = "both"

@@ -9,13 +9,10 @@ from kernel.ids import new_id
 class StoredAnswer(models.Model):
     """The answer given to a request with an `Idempotency-Key`, kept until `expires_at` to be given again.
 
-    Written in the same transaction as the request's effect. `owner` is the token's or the person's id; `fingerprint` the
+    Written in the same transaction as the request's effect: a crash leaves neither. A request still running holds a lock
+    instead of a row. `owner` is the token's or the person's id; `fingerprint` the
     SHA-256 of method, path, query and body.
     """
-
-    class State(models.TextChoices):
-        RUNNING = "running"
-        DONE = "done"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     key = models.CharField(max_length=255)
@@ -23,14 +20,13 @@ class StoredAnswer(models.Model):
     method = models.CharField(max_length=8)
     path = models.CharField(max_length=500)
     fingerprint = models.CharField(max_length=64)
-    state = models.CharField(max_length=8, choices=State.choices, default=State.RUNNING)
-    status = models.PositiveSmallIntegerField(null=True)
+    status = models.PositiveSmallIntegerField()
     headers = models.JSONField(default=dict)
-    body = models.BinaryField(null=True)
+    body = models.BinaryField()
     created_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField()
 
     class Meta:
         ordering = ("-created_at", "id")
         constraints = [models.UniqueConstraint(fields=["owner", "key"], name="idempotency_owner_key")]
-        indexes = [models.Index("expires_at", name="idempotency_expires")]
+        indexes = [models.Index(fields=["expires_at"], name="idempotency_expires")]

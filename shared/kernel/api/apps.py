@@ -1,0 +1,7 @@
+from kernel.apps import TierApp
+
+
+class ApiConfig(TierApp):
+    name = "kernel.api"
+    label = "kernel_api"
+    tier = "both"

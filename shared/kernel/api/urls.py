@@ -1,0 +1,12 @@
+"""Mounted under /api/ on every host."""
+
+from django.urls import path
+
+from kernel.api import views
+
+urlpatterns = [
+    path("schema/", views.SchemaView.as_view(), name="api_schema"),
+    path("docs/", views.DocsView.as_view(), name="api_docs"),
+    path("problems/", views.problems, name="api_problems"),
+    path("problems/<slug:code>", views.problem, name="api_problem"),
+]
