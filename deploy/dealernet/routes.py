@@ -40,7 +40,6 @@ def patterns_of(apps: tuple[str, ...]) -> list[URLPattern | URLResolver]:
             api += import_module(f"{app}.api_urls").urlpatterns
     return [
         *pages,
-        path("", include("kernel.ui.urls")),
         path("api/", include("kernel.api.urls")),
         path("api/v1/", include(api)),
     ]

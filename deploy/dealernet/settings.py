@@ -9,6 +9,7 @@ import hashlib
 import os
 from pathlib import Path
 
+from kernel.accounts import conf as accounts_conf
 from kernel.api import conf as api_conf
 from kernel.ui import conf as ui_conf
 
@@ -120,12 +121,7 @@ CONTENT_SECURITY_POLICY = ui_conf.CONTENT_SECURITY_POLICY
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["kernel.accounts.backends.LoginBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
-]
+AUTH_PASSWORD_VALIDATORS = accounts_conf.PASSWORD_VALIDATORS
 LOGIN_URL = "accounts:sign_in"
 LOGIN_REDIRECT_URL = "/"
 
@@ -136,6 +132,8 @@ SESSION_COOKIE_SECURE = True
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 14 * 24 * 3600
+LANGUAGE_COOKIE_NAME = accounts_conf.LANGUAGE_COOKIE["LANGUAGE_COOKIE_NAME"]
+globals().update(accounts_conf.LANGUAGE_COOKIE)
 CSRF_COOKIE_NAME = "__Host-csrf"
 CSRF_COOKIE_SECURE = True
 CSRF_COOKIE_HTTPONLY = True

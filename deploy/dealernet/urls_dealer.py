@@ -3,7 +3,7 @@
 from dealernet.routes import DEALER_APPS, patterns_of
 
 urlpatterns = patterns_of(DEALER_APPS)
-handler400 = "kernel.ui.views.bad_request"
-handler403 = "kernel.ui.views.forbidden"
-handler404 = "kernel.ui.views.not_found"
-handler500 = "kernel.ui.views.server_error"
+handler400 = "kernel.ui.errors.bad_request"
+handler403 = "kernel.ui.errors.forbidden"
+handler404 = "kernel.ui.errors.missing"
+handler500 = "kernel.ui.errors.server_error"

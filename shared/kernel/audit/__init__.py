@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from django.apps import apps
+from django.apps import apps as app_registry
 
 from kernel import clock
 from kernel.accounts.actors import Actor
@@ -31,7 +31,7 @@ def record(
     (dates, decimals and UUIDs are fine). Event time is the kernel clock's; the origin is that of `coming_from`, the demo's
     while the clock is set, else that of the kind of actor.
     """
-    entry_model = apps.get_model("audit", "Entry")
+    entry_model = app_registry.get_model("audit", "Entry")
     origin = current_origin() or ("demo" if clock.in_history() else _ORIGIN_OF_KIND[actor.kind])
     entry: Entry = entry_model.objects.create(
         at=clock.now(),

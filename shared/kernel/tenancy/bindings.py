@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 PORTAL_SCHEMA = "oem"
+#: The manufacturer's address in the exchange and its id in the directory: one manufacturer an installation.
+MANUFACTURER_ID = UUID("00000000-0000-4000-8000-000000000000")
 PUBLIC_SCHEMA = "public"
 _DEALER_SCHEMA = re.compile(r"d_[a-z2-7]{12}\Z")
 
@@ -94,6 +96,16 @@ _current: ContextVar[Binding] = ContextVar("dealernet_binding", default=UNBOUND)
 def current() -> Binding:
     """The binding of the running request, task or command."""
     return _current.get()
+
+
+def own_id() -> UUID:
+    """The exchange address of the member that is speaking. WallError when no member is."""
+    binding = _current.get()
+    if isinstance(binding, Dealer):
+        return binding.id
+    if isinstance(binding, Portal):
+        return MANUFACTURER_ID
+    raise WallError(f"{binding!r} is not a member of the network")
 
 
 @contextmanager

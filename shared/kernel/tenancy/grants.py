@@ -42,9 +42,7 @@ class Grants:
                 out.append(f"GRANT {', '.join(VERBS[v] for v in verbs)} ON {table} TO {login}")
         for login, columns in ((own_login, self.own_update), ("courier", self.courier_update)):
             if login and columns:
-                out.append(
-                    f"GRANT UPDATE ({', '.join(chr(34) + c + chr(34) for c in columns)}) ON {table} TO {login}"
-                )
+                out.append(f"GRANT UPDATE ({', '.join(chr(34) + c + chr(34) for c in columns)}) ON {table} TO {login}")
         return out
 
 

@@ -35,9 +35,7 @@ def secret(name: str) -> bytes:
     """The key `name` as bytes; WallError when this process was not given it."""
     value = os.environ.get(f"DEALERNET_KEY_{name}")
     if not value:
-        raise WallError(
-            f"this process ({os.environ.get('DEALERNET_PROCESS', '?')}) does not hold the key {name}"
-        )
+        raise WallError(f"this process ({os.environ.get('DEALERNET_PROCESS', '?')}) does not hold the key {name}")
     return value.encode()
 
 

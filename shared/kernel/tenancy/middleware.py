@@ -49,9 +49,7 @@ class HostMiddleware:
                 response.streaming_content = _rebound(member.binding, response.streaming_content)
             return response
         except (TooManyConnections, OperationalError) as error:
-            if isinstance(error, TooManyConnections) or isinstance(
-                error.__cause__, psycopg2.OperationalError
-            ):
+            if isinstance(error, TooManyConnections) or isinstance(error.__cause__, psycopg2.OperationalError):
                 return _plain(503, "The database is busy. Please try again.", **{"Retry-After": "2"})
             raise
 

@@ -14,7 +14,8 @@ from collections import OrderedDict
 from typing import Any
 
 import psycopg2
-from psycopg2.extensions import TRANSACTION_STATUS_IDLE, connection as RawConnection
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE
+from psycopg2.extensions import connection as RawConnection
 
 Key = tuple[str, str]
 

@@ -50,11 +50,7 @@ def labels_of(kind: str) -> list[str]:
 def models_of(kind: str) -> list:
     """The concrete, managed models whose tables stand in a schema of this kind."""
     labels = set(labels_of(kind))
-    return [
-        m
-        for m in apps.get_models(include_auto_created=True)
-        if m._meta.app_label in labels and m._meta.managed
-    ]
+    return [m for m in apps.get_models(include_auto_created=True) if m._meta.app_label in labels and m._meta.managed]
 
 
 def render(kind: str, *, applied: Collection[tuple[str, str]] = ()) -> Script:
@@ -87,11 +83,22 @@ def render(kind: str, *, applied: Collection[tuple[str, str]] = ()) -> Script:
     return Script(kind, tuple(statements), tuple(missing), digest.hexdigest())
 
 
+def migrated_tables(kind: str) -> set[str]:
+    """The tables that the migrations of a kind make."""
+    loader = MigrationLoader(None)
+    labels = set(labels_of(kind))
+    state = loader.project_state([node for node in loader.graph.leaf_nodes() if node[0] in labels])
+    return {model._meta.db_table for model in state.apps.get_models(include_auto_created=True)}
+
+
 def grant_statements(kind: str, schema: str) -> list[str]:
     """GRANTs on every table of a schema; `schema` must be one of our own names."""
     own = None if kind == PUBLIC else f'"{schema}"'
     out = []
+    tables = migrated_tables(kind)
     for model in models_of(kind):
+        if model._meta.db_table not in tables:
+            continue
         table = f'"{schema}"."{model._meta.db_table}"'
         out.append(f"REVOKE ALL ON {table} FROM PUBLIC")
         out += grants_of(model, public=kind == PUBLIC).statements(table=table, own_login=own)

@@ -22,7 +22,7 @@ from psycopg2 import sql
 
 from kernel import clock
 from kernel.tenancy import keys, rendering
-from kernel.tenancy.bindings import PORTAL_SCHEMA, PUBLIC_SCHEMA, Owner, bound, schema_of
+from kernel.tenancy.bindings import MANUFACTURER_ID, PORTAL_SCHEMA, PUBLIC_SCHEMA, Owner, bound, schema_of
 from kernel.tenancy.models import Domain, Kind, RequestState, SchemaState, State, StewardRequest, Tenant
 
 log = logging.getLogger(__name__)
@@ -50,28 +50,8 @@ LOGIN_SETTINGS: dict[str, dict[str, str]] = {
 CONNECTION_LIMITS = {"frontdesk": 40, "oem": 60, "dealer": 20, "courier": 8, "owner": 8}
 
 #: Catalogue relations through which one login could learn of another's rows, sizes, names or doings.
-CLOSED_CATALOGUES = (
-    "pg_class pg_namespace pg_attribute pg_attrdef pg_constraint pg_index pg_proc pg_sequence pg_depend pg_shdepend "
-    "pg_description pg_shdescription pg_database pg_db_role_setting pg_auth_members pg_roles pg_user pg_group "
-    "pg_tables pg_indexes pg_views pg_matviews pg_sequences pg_stats pg_stats_ext pg_stats_ext_exprs pg_locks "
-    "pg_stat_activity pg_stat_database pg_stat_all_tables pg_stat_user_tables pg_stat_sys_tables "
-    "pg_stat_xact_all_tables pg_stat_xact_user_tables pg_stat_xact_sys_tables pg_stat_all_indexes "
-    "pg_stat_user_indexes pg_stat_sys_indexes pg_statio_all_tables pg_statio_user_tables pg_statio_all_indexes "
-    "pg_statio_user_indexes pg_statio_all_sequences pg_statio_user_sequences pg_stat_user_functions "
-    "pg_stat_xact_user_functions pg_stat_replication pg_stat_bgwriter pg_stat_io pg_stat_ssl pg_stat_gssapi "
-    "pg_prepared_xacts pg_largeobject_metadata pg_trigger pg_rewrite pg_policies pg_rules pg_settings"
-).split()
-CLOSED_FUNCTIONS = (
-    "pg_relation_size(regclass) pg_relation_size(regclass,text) pg_total_relation_size(regclass) "
-    "pg_table_size(regclass) pg_indexes_size(regclass) pg_database_size(name) pg_database_size(oid) "
-    "pg_stat_get_numscans(oid) pg_stat_get_tuples_returned(oid) pg_stat_get_tuples_fetched(oid) "
-    "pg_stat_get_tuples_inserted(oid) pg_stat_get_tuples_updated(oid) pg_stat_get_tuples_deleted(oid) "
-    "pg_stat_get_live_tuples(oid) pg_stat_get_dead_tuples(oid) pg_stat_get_activity(integer) "
-    "pg_stat_get_db_numbackends(oid) pg_lock_status() lo_creat(integer) lo_create(oid) lo_open(oid,integer) "
-    "lo_from_bytea(oid,bytea) lo_get(oid) lo_get(oid,bigint,integer) lo_put(oid,bigint,bytea) lo_unlink(oid) "
-    "query_to_xml(text,boolean,boolean,text) table_to_xml(regclass,boolean,boolean,text) "
-    "schema_to_xml(name,boolean,boolean,text) database_to_xml(boolean,boolean,text)"
-).split()
+CLOSED_CATALOGUES = ["pg_class", "pg_namespace", "pg_attribute", "pg_attrdef", "pg_constraint", "pg_index", "pg_proc", "pg_sequence", "pg_depend", "pg_shdepend", "pg_description", "pg_shdescription", "pg_database", "pg_db_role_setting", "pg_auth_members", "pg_roles", "pg_user", "pg_group", "pg_tables", "pg_indexes", "pg_views", "pg_matviews", "pg_sequences", "pg_stats", "pg_stats_ext", "pg_stats_ext_exprs", "pg_locks", "pg_stat_activity", "pg_stat_database", "pg_stat_all_tables", "pg_stat_user_tables", "pg_stat_sys_tables", "pg_stat_xact_all_tables", "pg_stat_xact_user_tables", "pg_stat_xact_sys_tables", "pg_stat_all_indexes", "pg_stat_user_indexes", "pg_stat_sys_indexes", "pg_statio_all_tables", "pg_statio_user_tables", "pg_statio_all_indexes", "pg_statio_user_indexes", "pg_statio_all_sequences", "pg_statio_user_sequences", "pg_stat_user_functions", "pg_stat_xact_user_functions", "pg_stat_replication", "pg_stat_bgwriter", "pg_stat_io", "pg_stat_ssl", "pg_stat_gssapi", "pg_prepared_xacts", "pg_largeobject_metadata", "pg_trigger", "pg_rewrite", "pg_policies", "pg_rules", "pg_settings"]
+CLOSED_FUNCTIONS = ["pg_relation_size(regclass)", "pg_relation_size(regclass,text)", "pg_total_relation_size(regclass)", "pg_table_size(regclass)", "pg_indexes_size(regclass)", "pg_database_size(name)", "pg_database_size(oid)", "pg_stat_get_numscans(oid)", "pg_stat_get_tuples_returned(oid)", "pg_stat_get_tuples_fetched(oid)", "pg_stat_get_tuples_inserted(oid)", "pg_stat_get_tuples_updated(oid)", "pg_stat_get_tuples_deleted(oid)", "pg_stat_get_live_tuples(oid)", "pg_stat_get_dead_tuples(oid)", "pg_stat_get_activity(integer)", "pg_stat_get_db_numbackends(oid)", "pg_lock_status()", "lo_creat(integer)", "lo_create(oid)", "lo_open(oid,integer)", "lo_from_bytea(oid,bytea)", "lo_get(oid)", "lo_get(oid,bigint,integer)", "lo_put(oid,bigint,bytea)", "lo_unlink(oid)", "query_to_xml(text,boolean,boolean,text)", "table_to_xml(regclass,boolean,boolean,text)", "schema_to_xml(name,boolean,boolean,text)", "database_to_xml(boolean,boolean,text)"]
 
 
 # -- bootstrap -------------------------------------------------------------------------------------------------
@@ -196,6 +176,7 @@ def _manufacturer() -> None:
     tenant, _ = Tenant.objects.get_or_create(
         schema_name=PORTAL_SCHEMA,
         defaults={
+            "id": MANUFACTURER_ID,
             "kind": Kind.MANUFACTURER,
             "slug": "portal",
             "name": settings.MANUFACTURER_NAME,
@@ -224,15 +205,11 @@ def _replay(kind: str, schema: str) -> bool:
             cursor.execute(f'REVOKE ALL ON SCHEMA "{schema}" FROM PUBLIC')
         cursor.execute(f'SET LOCAL search_path = "{schema}", public')
         if not applied:
-            cursor.execute(
-                rendering.MIGRATIONS_TABLE.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS", 1)
-            )
+            cursor.execute(rendering.MIGRATIONS_TABLE.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS", 1))
         if script.statements:
             cursor.execute(script.text())
         for app, name in script.migrations:
-            cursor.execute(
-                "INSERT INTO django_migrations (app, name, applied) VALUES (%s, %s, now())", [app, name]
-            )
+            cursor.execute("INSERT INTO django_migrations (app, name, applied) VALUES (%s, %s, now())", [app, name])
         cursor.execute(";\n".join(rendering.grant_statements(kind, schema)))
         SchemaState.objects.update_or_create(
             schema_name=schema, defaults={"kind": kind, "checksum": script.checksum, "error": ""}
@@ -360,9 +337,7 @@ def repair_logins(arguments: dict[str, Any], progress: Progress = lambda step: N
     """Bring the settings of every dealership's login back: a login may alter its own, the steward undoes it."""
     with bound(Owner()), connection.cursor() as cursor:
         names = list(
-            Tenant.objects.filter(kind=Kind.DEALERSHIP, state=State.ACTIVE).values_list(
-                "schema_name", flat=True
-            )
+            Tenant.objects.filter(kind=Kind.DEALERSHIP, state=State.ACTIVE).values_list("schema_name", flat=True)
         )
         for name in names:
             with transaction.atomic():

@@ -13,7 +13,7 @@ from django.db import connection
 from django.test import Client
 
 from kernel.tenancy import directory
-from kernel.tenancy.bindings import Binding, Dealer, Owner, Portal, bound, schema_of
+from kernel.tenancy.bindings import MANUFACTURER_ID, Binding, Dealer, Portal, bound, schema_of
 from kernel.tenancy.pool import pool
 
 #: Every key of the installation; tests run all tiers in one process, the product never does.
@@ -21,7 +21,6 @@ KEYS = ("FRONTDESK", "PORTAL", "DEALERS", "COURIER", "OWNER", "DJANGO_PORTAL", "
 
 NORTH = UUID("00000000-0000-4000-8000-00000000a001")
 SOUTH = UUID("00000000-0000-4000-8000-00000000a002")
-PORTAL = UUID("00000000-0000-4000-8000-000000000000")
 PASSWORD = "correct horse 7 battery"
 
 
@@ -86,8 +85,8 @@ class Side:
 
 
 def portal_id() -> UUID:
-    """The id of the manufacturer's row in the directory (fixed in tests)."""
-    return PORTAL
+    """The id of the manufacturer's row in the directory."""
+    return MANUFACTURER_ID
 
 
 class Network:
@@ -104,21 +103,9 @@ class Network:
     def build(self, seed: Callable[[Network], None]) -> None:
         """Bootstrap, provision two dealerships, seed, and keep the result as the template."""
         from kernel.tenancy import steward
-        from kernel.tenancy.models import Kind, State, Tenant
 
         steward.create_roles_and_database()
         steward.bring_up_public()
-        with bound(Owner()):
-            Tenant.objects.get_or_create(
-                id=PORTAL,
-                defaults={
-                    "schema_name": "oem",
-                    "kind": Kind.MANUFACTURER,
-                    "slug": "portal",
-                    "name": "Xinghe Motors",
-                    "state": State.ACTIVE,
-                },
-            )
         steward.bring_up_portal()
         for slug, id_, name in (("north", NORTH, "Northstar Auto"), ("south", SOUTH, "Southgate Motors")):
             steward.provision({"id": str(id_), "slug": slug, "name": name})
@@ -151,9 +138,7 @@ class Network:
             self._copy(cursor)
 
     def _copy(self, cursor: Any) -> None:
-        cursor.execute(
-            f'CREATE DATABASE "{self.name}" TEMPLATE "{self.template}" STRATEGY FILE_COPY OWNER owner'
-        )
+        cursor.execute(f'CREATE DATABASE "{self.name}" TEMPLATE "{self.template}" STRATEGY FILE_COPY OWNER owner')
         cursor.execute(f'REVOKE ALL ON DATABASE "{self.name}" FROM PUBLIC')
         cursor.execute(f'GRANT CONNECT ON DATABASE "{self.name}" TO frontdesk, oem, courier, dealerships')
 

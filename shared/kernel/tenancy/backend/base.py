@@ -109,11 +109,7 @@ class DatabaseWrapper(django_tenants_base.DatabaseWrapper):
             state = self._rollback_sessions.pop(self._key, None)
         for name, value in (state or _fresh_state()).items():
             setattr(self, name, value)
-        if (
-            self._rollback_sessions is not None
-            and state is None
-            and keys.holds(keys.key_name(self._binding.login))
-        ):
+        if self._rollback_sessions is not None and state is None and keys.holds(keys.key_name(self._binding.login)):
             self.ensure_connection()
 
     # -- connecting --------------------------------------------------------------------------------------

@@ -1,0 +1,192 @@
+"""Where a running network is: its data folder, database, broker and secret.
+
+``dealernet up`` writes ``network.json`` and ``secret`` (both 0600) into the data folder; commands read them with
+``use_network``. No Django here: this runs before the settings are imported.
+"""
+
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
+
+from dealernet import keys
+
+DEFAULT_DATA = Path(".dealernet")
+DEFAULT_PORT = 8000
+DATABASE_NAME = "dealernet"
+
+
+class ConfigurationError(Exception):
+    """What was given does not do; the message says what and how to mend it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Database:
+    """A PostgreSQL database. ``host`` may be the folder of a Unix socket, as in libpq. ``user`` and ``password``
+    belong to a superuser (or a role that may create roles and databases) and are for the steward alone."""
+
+    host: str
+    port: int = 5432
+    name: str = DATABASE_NAME
+    user: str = ""
+    password: str = ""
+
+    @property
+    def url(self) -> str:
+        """The URL without user and password."""
+        return f"postgresql:///{quote(self.name, safe='')}?{urlencode({'host': self.host, 'port': self.port})}"
+
+    def environment(self) -> dict[str, str]:
+        """What every process may know."""
+        return {
+            "DATABASE_URL": self.url,
+            "DEALERNET_DB_HOST": self.host,
+            "DEALERNET_DB_PORT": str(self.port),
+            "DEALERNET_DB_NAME": self.name,
+        }
+
+
+def database_from_url(url: str) -> Database:
+    """Read ``postgresql://[user[:password]@][host][:port]/name[?host=…&port=…]`` (also ``postgres://``).
+
+    Raises ConfigurationError without repeating the password.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise ConfigurationError(f"DATABASE_URL cannot be read: {error}.") from None
+    if parts.scheme not in ("postgres", "postgresql"):
+        raise ConfigurationError("DATABASE_URL must begin with postgresql:// (no other database will do).")
+    query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    host = query.get("host") or unquote(parts.hostname or "")
+    if not host:
+        raise ConfigurationError("DATABASE_URL names no host. Example: postgresql://admin:…@db.example/dealernet")
+    if "port" in query and not query["port"].isdigit():
+        raise ConfigurationError("The port in DATABASE_URL is not a number.")
+    return Database(
+        host=host,
+        port=port or int(query.get("port", 5432)),
+        name=unquote(parts.path.lstrip("/")) or DATABASE_NAME,
+        user=unquote(parts.username or query.get("user", "")),
+        password=unquote(parts.password or query.get("password", "")),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Network:
+    """How to reach a running network. Holds no database password: those are derived from the secret."""
+
+    database: Database
+    broker_url: str
+    cache_url: str
+    base_domain: str = "localhost"
+    port: int = DEFAULT_PORT
+    demo: bool = False
+
+    def save(self, data: Path) -> None:
+        """Write ``network.json``, readable by us alone (the broker's URL holds its password)."""
+        shown = asdict(self)
+        shown["database"]["password"] = ""
+        work = data / "network.json.new"
+        work.unlink(missing_ok=True)
+        with open(os.open(work, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            json.dump(shown, file, indent=2)
+        work.rename(data / "network.json")
+
+    @classmethod
+    def load(cls, data: Path) -> Self:
+        """Read ``network.json``. Raises ConfigurationError when there is none that can be read."""
+        path = data / "network.json"
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            return cls(**{**found, "database": Database(**found["database"])})
+        except FileNotFoundError:
+            raise ConfigurationError(
+                f"No network was started in {data} yet. Start one with `dealernet up --data {data}`, or name its "
+                "data folder with --data."
+            ) from None
+        except PermissionError:
+            raise ConfigurationError(f"{path} belongs to another user; only that user may use the network.") from None
+        except (ValueError, TypeError, KeyError) as error:
+            raise ConfigurationError(f"{path} cannot be read ({error}). Starting the network writes it anew.") from None
+
+    def environment(self) -> dict[str, str]:
+        """What every process of this network may know."""
+        return {
+            **self.database.environment(),
+            "BROKER_URL": self.broker_url,
+            "CACHE_URL": self.cache_url,
+            "DEALERNET_BASE_DOMAIN": self.base_domain,
+            "DEALERNET_PORT": str(self.port),
+            "DEALERNET_DEMO": "1" if self.demo else "",
+            "DJANGO_SETTINGS_MODULE": "dealernet.settings",
+        }
+
+
+def secret_of(data: Path, *, create: bool = False) -> str:
+    """The installation's secret: DEALERNET_SECRET, or the file ``secret`` in the data folder.
+
+    ``create`` makes the file when there is none. Raises ConfigurationError when there is none.
+    """
+    if given := os.environ.get("DEALERNET_SECRET", "").strip():
+        return given
+    path = data / "secret"
+    if create and not path.exists():
+        work = data / "secret.new"
+        work.unlink(missing_ok=True)
+        with open(os.open(work, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(32) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        work.rename(path)
+    try:
+        secret = path.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"There is no secret in {data}. Set DEALERNET_SECRET, or name the data folder."
+        ) from None
+    except PermissionError:
+        raise ConfigurationError(f"{path} belongs to another user; only that user may use the network.") from None
+    if len(secret) < 32:
+        raise ConfigurationError(f"The secret in {path} is too short; bring the right one back from a backup.")
+    return secret
+
+
+def superuser_environment(database: Database, secret: str) -> dict[str, str]:
+    """Who bootstraps the database: the embedded server's superuser, or the user that DATABASE_URL names."""
+    return {
+        "DEALERNET_SUPERUSER": database.user or "postgres",
+        keys.variable("superuser"): database.password or keys.derive(secret, "superuser"),
+    }
+
+
+def use_network(data: Path | None) -> Network:
+    """Set this process' environment so that it can talk to a running network, with all keys.
+
+    ``data`` is the data folder. Without it the environment counts (DATABASE_URL with DEALERNET_SECRET), and without
+    that the folder ``.dealernet``. Call it before Django's settings are imported.
+    Raises ConfigurationError, saying what is missing.
+    """
+    given = os.environ.get("DATABASE_URL")
+    if data is None and given and os.environ.get("DEALERNET_SECRET"):
+        folder = Path(os.environ.get("DEALERNET_DATA", DEFAULT_DATA)).resolve()
+        network = Network(
+            database=database_from_url(given),
+            broker_url=os.environ.get("BROKER_URL", ""),
+            cache_url=os.environ.get("CACHE_URL", ""),
+            base_domain=os.environ.get("DEALERNET_BASE_DOMAIN", "localhost"),
+        )
+    else:
+        folder = (data or Path(os.environ.get("DEALERNET_DATA", DEFAULT_DATA))).resolve()
+        network = Network.load(folder)
+    secret = secret_of(folder)
+    os.environ.update(network.environment())
+    os.environ.update(keys.environment_for("command", secret))
+    os.environ.update(superuser_environment(network.database, secret))
+    os.environ["DEALERNET_DATA"] = str(folder)
+    os.environ.setdefault("DEALERNET_PROCESS", "command")
+    return network

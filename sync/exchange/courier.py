@@ -1,0 +1,182 @@
+"""The courier: carries messages from ledgers to inboxes under a login that sees the mailbox tables only.
+
+Per sender under a lock, in the order of recording (which is the order within each subject), in batches, each in
+one transaction: insert into the receiver's inbox (a known id has no effect), mark delivered. Killed anywhere, it
+repeats or continues; it never decides by "the last number I saw".
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from exchange import hints
+from kernel.tenancy.bindings import PORTAL_SCHEMA, Courier, bound
+from kernel.tenancy.models import Kind, State, Tenant
+
+log = logging.getLogger(__name__)
+
+BATCH = 500
+#: Seconds between sweeps over all members.
+SWEEP_EVERY = 2.0
+#: Seconds after which a row in an inbox that nobody applied is hinted again.
+HINT_AGAIN_AFTER = 3
+#: Seconds between watermarks of a sender whose mailbox is empty.
+WATERMARK_EVERY = 5.0
+
+
+@dataclass(frozen=True)
+class Party:
+    """A member as the courier sees it."""
+
+    id: UUID
+    schema: str
+    is_portal: bool
+
+
+def parties() -> dict[UUID, Party]:
+    """Every member whose mailbox exists, by id. Called bound to the courier."""
+    rows = Tenant.objects.exclude(state=State.JOINING).values_list("id", "schema_name", "kind")
+    return {id_: Party(id_, schema, kind == Kind.MANUFACTURER) for id_, schema, kind in rows}
+
+
+_COLUMNS = "id, contract, version, subject, seq, purpose, agreement_version, level, commitment, event_at"
+
+
+def carry(sender: Party, everyone: dict[UUID, Party]) -> int:
+    """Deliver what waits at one sender; returns the number of messages. Called bound to the courier.
+
+    Another courier at the same sender makes this one return 0.
+    """
+    carried = 0
+    while True:
+        done, reached = _carry_batch(sender, everyone)
+        carried += done
+        for receiver in reached:
+            hints.wake_receiver(receiver)
+        if done < BATCH:
+            return carried
+
+
+def _carry_batch(sender: Party, everyone: dict[UUID, Party]) -> tuple[int, set[UUID]]:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))", [f"courier {sender.id}"])
+        if not cursor.fetchone()[0]:
+            return 0, set()
+        cursor.execute(
+            f'SELECT id, receiver FROM "{sender.schema}".exchange_ledger WHERE state = %s '
+            f"ORDER BY number LIMIT %s FOR UPDATE",
+            ["recorded", BATCH],
+        )
+        by_receiver: dict[UUID, list[UUID]] = defaultdict(list)
+        for message, receiver in cursor.fetchall():
+            by_receiver[receiver].append(message)
+        done = 0
+        for receiver_id, messages in by_receiver.items():
+            receiver = everyone.get(receiver_id)
+            if receiver is None:
+                log.error("courier: %s wrote to an unknown member %s", sender.id, receiver_id)
+                continue
+            cursor.execute(
+                f'INSERT INTO "{receiver.schema}".exchange_inbox (sender, {_COLUMNS}) '
+                f'SELECT %s, {_COLUMNS} FROM "{sender.schema}".exchange_ledger WHERE id = ANY(%s) ORDER BY number '
+                f"ON CONFLICT (id) DO NOTHING",
+                [sender.id, messages],
+            )
+            cursor.execute(
+                f'INSERT INTO "{receiver.schema}".exchange_inboxpayload (id, body) '
+                f'SELECT id, body FROM "{sender.schema}".exchange_payload WHERE id = ANY(%s) '
+                f"ON CONFLICT (id) DO NOTHING",
+                [messages],
+            )
+            cursor.execute(
+                f'UPDATE "{sender.schema}".exchange_ledger SET state = %s, delivered_at = clock_timestamp() '
+                f"WHERE id = ANY(%s)",
+                ["delivered", messages],
+            )
+            done += len(messages)
+        return done, {r for r in by_receiver if r in everyone}
+
+
+def senders_with_mail(everyone: dict[UUID, Party]) -> tuple[list[Party], object]:
+    """The members in whose ledger something waits, and the time of that look. One query for the whole network."""
+    parts = [
+        f"SELECT '{p.id}'::uuid WHERE EXISTS (SELECT 1 FROM \"{p.schema}\".exchange_ledger WHERE state = 'recorded')"
+        for p in everyone.values()
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        looked_at = cursor.fetchone()[0]
+        if not parts:
+            return [], looked_at
+        cursor.execute(" UNION ALL ".join(parts))
+        return [everyone[row[0]] for row in cursor.fetchall()], looked_at
+
+
+def receivers_left_waiting(everyone: dict[UUID, Party]) -> list[UUID]:
+    """The members whose inbox holds something nobody applied for a while."""
+    parts = [
+        f"SELECT '{p.id}'::uuid WHERE EXISTS (SELECT 1 FROM \"{p.schema}\".exchange_inbox WHERE state = 'received' "
+        f"AND received_at < clock_timestamp() - interval '{HINT_AGAIN_AFTER} seconds')"
+        for p in everyone.values()
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(parts))
+        return [row[0] for row in cursor.fetchall()]
+
+
+def mark_drained(senders: list[Party], looked_at: object) -> None:
+    """Note at the manufacturer that these dealerships' mailboxes were empty at `looked_at`."""
+    dealers = [p.id for p in senders if not p.is_portal]
+    if dealers:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f'INSERT INTO "{PORTAL_SCHEMA}".exchange_watermark AS w (sender, drained_at) '
+                f"SELECT unnest(%s::uuid[]), %s ON CONFLICT (sender) DO UPDATE "
+                f"SET drained_at = excluded.drained_at WHERE w.drained_at < excluded.drained_at",
+                [dealers, looked_at],
+            )
+
+
+def sweep(*, watermarks: bool = True) -> int:
+    """Find and carry everything that waits anywhere; hint again where an inbox waits. Returns messages carried."""
+    carried = 0
+    with bound(Courier()):
+        everyone = parties()
+        busy, looked_at = senders_with_mail(everyone)
+        for sender in busy:
+            carried += carry(sender, everyone)
+        if watermarks:
+            idle = [p for p in everyone.values() if p not in busy]
+            mark_drained(idle, looked_at)
+        for receiver in receivers_left_waiting(everyone):
+            hints.wake_receiver(receiver)
+    return carried
+
+
+def run_forever(stop: Callable[[], bool]) -> None:
+    """The courier's loop: at once on a hint, everything every SWEEP_EVERY seconds."""
+    swept_at = marked_at = 0.0
+    while not stop():
+        try:
+            hinted = hints.wait_for_senders(0.5)
+            if hinted:
+                with bound(Courier()):
+                    everyone = parties()
+                    for sender in hinted & everyone.keys():
+                        carry(everyone[sender], everyone)
+            now = time.monotonic()
+            if now - swept_at > SWEEP_EVERY:
+                marks = now - marked_at > WATERMARK_EVERY
+                sweep(watermarks=marks)
+                swept_at = now
+                marked_at = now if marks else marked_at
+        except Exception:
+            log.exception("courier: pass failed")
+            time.sleep(1)

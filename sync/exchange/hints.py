@@ -1,0 +1,88 @@
+"""Hints: messages through the broker that say "look now". Rows are the truth; a lost hint costs seconds, never data."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from celery import current_app
+from django.db import connection, transaction
+from kombu import Connection
+from kombu.simple import SimpleQueue
+
+from kernel.tenancy.bindings import MANUFACTURER_ID
+
+log = logging.getLogger(__name__)
+
+COURIER_QUEUE = "courier.hints"
+DRAIN_PORTAL = "exchange.drain_portal"
+DRAIN_DEALER = "exchange.drain_dealer"
+
+_local = threading.local()
+
+
+def _usable() -> bool:
+    return not str(current_app.conf.broker_url or "memory://").startswith("memory:")
+
+
+def _queue() -> SimpleQueue:
+    if not hasattr(_local, "queue"):
+        link = Connection(current_app.conf.broker_url, transport_options={"socket_timeout": 2})
+        _local.queue = link.SimpleQueue(COURIER_QUEUE, no_ack=True)
+    return _local.queue
+
+
+def _quietly(send: Callable[[], Any]) -> None:
+    try:
+        send()
+    except Exception as error:  # a broker that is down must not fail the work: the sweeper finds the row
+        _local.__dict__.pop("queue", None)
+        log.warning("hint not sent: %s", error)
+
+
+def after_commit_wake_courier(sender: UUID) -> None:
+    """When the present transaction commits, tell the courier that `sender` has mail. Once a transaction."""
+    waiting = {getattr(entry[1], "hint", None) for entry in connection.run_on_commit}
+    if ("courier", sender) in waiting or not _usable():
+        return
+
+    def wake() -> None:
+        _quietly(lambda: _queue().put({"sender": str(sender)}, serializer="json"))
+
+    wake.hint = ("courier", sender)  # type: ignore[attr-defined]
+    transaction.on_commit(wake)
+
+
+def wake_receiver(receiver: UUID) -> None:
+    """Tell the workers of a member that its inbox has mail."""
+    if not _usable():
+        return
+    if receiver == MANUFACTURER_ID:
+        _quietly(lambda: current_app.send_task(DRAIN_PORTAL, queue="portal", retry=False))
+    else:
+        _quietly(lambda: current_app.send_task(DRAIN_DEALER, [str(receiver)], queue="dealers", retry=False))
+
+
+def wait_for_senders(timeout: float) -> set[UUID]:
+    """Wait up to `timeout` seconds for hints and return the senders they name. Used by the courier."""
+    import time
+
+    if not _usable():
+        time.sleep(timeout)
+        return set()
+    found: set[UUID] = set()
+    try:
+        queue = _queue()
+        found.add(UUID(queue.get(timeout=timeout).payload["sender"]))
+        while queue.qsize() and len(found) < 1000:
+            found.add(UUID(queue.get_nowait().payload["sender"]))
+    except SimpleQueue.Empty:
+        pass
+    except Exception as error:
+        _local.__dict__.pop("queue", None)
+        log.warning("hints not readable: %s", error)
+        time.sleep(timeout)
+    return found
