@@ -307,6 +307,13 @@ def invite(*, actor: Actor, person: User, host: str) -> str:
 
 
 @transaction.atomic
+def add_and_invite(*, actor: Actor, host: str, login: str, **data: str) -> tuple[User, str]:
+    """Add a person and invite them in one go: `add_person`, then `invite`. Returns both results."""
+    person = add_person(actor=actor, login=login, **data)
+    return person, invite(actor=actor, person=person, host=host)
+
+
+@transaction.atomic
 def change_person(
     *, actor: Actor, person: User, name: str, email: str, phone: str, role: str, language: str
 ) -> User:

@@ -1,0 +1,401 @@
+"""Pages of accounts: signing in and out, one's own account, people, and the demo's outbox."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.forms import BaseForm
+from django.http import Http404, HttpRequest, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
+
+from kernel import clock
+from kernel.accounts import actions, links, queries
+from kernel.accounts.access import open_to_all, requires, safe_next, signed_in
+from kernel.accounts.actors import Actor
+from kernel.accounts.address import may_carry_a_sign_in
+from kernel.accounts.devices import device_name
+from kernel.accounts.forms import (
+    ChangePasswordForm,
+    ForgottenForm,
+    InviteForm,
+    NewPasswordForm,
+    PersonForm,
+    SignInForm,
+    TokenForm,
+)
+from kernel.accounts.models import OutboxMail, Session, User
+from kernel.accounts.roles import Right
+from kernel.accounts.sessions import hash_of
+from kernel.errors import Invalid
+from kernel.ui.lists import Choice, Column, ListPage, Search
+
+page = require_http_methods(["GET", "HEAD", "POST"])
+
+
+def _done(form: BaseForm, act: Callable[..., Any]) -> Any:
+    """Run an action with a valid form's data; None when the form or the action refuses (the form then says why)."""
+    if not form.is_valid():
+        return None
+    try:
+        return act(**form.cleaned_data) or True
+    except Invalid as refusal:
+        refusal.add_to(form)
+        return None
+
+
+def _form_page(request: HttpRequest, template: str, form: BaseForm, **context: Any) -> HttpResponseBase:
+    status = 422 if form.is_bound and form.errors else 200
+    return render(request, template, {"form": form, **context}, status=status)
+
+
+# -- signing in and out
+
+
+@open_to_all
+@sensitive_post_parameters()
+@never_cache
+@page
+def sign_in(request: HttpRequest) -> HttpResponseBase:
+    """The sign-in page of this host."""
+    if not may_carry_a_sign_in(request):
+        return render(request, "accounts/insecure.html", {"host": request.get_host()}, status=403)
+    if request.user.is_authenticated:
+        return redirect(safe_next(request))
+    form = SignInForm(request.POST or None)
+    if request.method == "POST" and _done(form, lambda **data: actions.sign_in(request=request, **data)):
+        return redirect(safe_next(request))
+    return _form_page(request, "accounts/sign_in.html", form, next=safe_next(request, ""), demo=settings.DEMO)
+
+
+@open_to_all
+@require_POST
+def sign_out(request: HttpRequest) -> HttpResponseBase:
+    """End this sign-in."""
+    actions.sign_out(request=request)
+    return redirect("accounts:sign_in")
+
+
+@open_to_all
+@never_cache
+@page
+def forgotten(request: HttpRequest) -> HttpResponseBase:
+    """Ask for a reset link; the answer is the same whether or not there is such a person."""
+    form = ForgottenForm(request.POST or None)
+    if request.method == "POST" and _done(form, lambda who: actions.ask_for_reset(request=request, who=who)):
+        return render(request, "accounts/forgotten_sent.html", {"demo": settings.DEMO})
+    return _form_page(request, "accounts/forgotten.html", form)
+
+
+@open_to_all
+@sensitive_post_parameters()
+@never_cache
+@page
+def link(request: HttpRequest, text: str) -> HttpResponseBase:
+    """Choose a password by an invitation or a reset link."""
+    try:
+        person, purpose = links.person_of_link(text)
+    except Invalid as refusal:
+        return render(request, "accounts/link_invalid.html", {"refusal": refusal}, status=404)
+    form = NewPasswordForm(request.POST or None)
+
+    def act(password: str, again: str) -> User:
+        return actions.set_password_by_link(link=text, password=password)
+
+    if request.method == "POST" and _done(form, act):
+        messages.success(request, _("Your password is set. Please sign in."))
+        return redirect("accounts:sign_in")
+    return _form_page(request, "accounts/link.html", form, person=person, purpose=purpose)
+
+
+@open_to_all
+@require_POST
+def set_language(request: HttpRequest) -> HttpResponseBase:
+    """Switch the language: remembered for the person and in a cookie, then back to the page."""
+    language = request.POST.get("language", "")
+    response = HttpResponseRedirect(safe_next(request))
+    if language not in dict(settings.LANGUAGES):
+        return response
+    if request.user.is_authenticated:
+        actions.choose_language(person=request.user, language=language)
+    response.set_cookie(
+        settings.LANGUAGE_COOKIE_NAME,
+        language,
+        max_age=settings.LANGUAGE_COOKIE_AGE,
+        path="/",
+        secure=True,
+        httponly=True,
+        samesite="Lax",
+    )
+    return response
+
+
+# -- one's own account
+
+
+def _sign_ins(person: User, request: HttpRequest) -> list[dict[str, Any]]:
+    key = hash_of(request.session.session_key or "")
+    return [
+        {"session": row, "device": device_name(row.user_agent), "here": row.key_hash == key}
+        for row in queries.sign_ins_of(person)
+    ]
+
+
+@signed_in
+@require_http_methods(["GET", "HEAD"])
+def account(request: HttpRequest) -> HttpResponseBase:
+    """One's own account: data, sign-ins, tokens."""
+    return render(
+        request,
+        "accounts/account.html",
+        {"person": request.user, "sign_ins": _sign_ins(request.user, request), "token_count": _living(request.user)},
+    )
+
+
+def _living(person: User) -> int:
+    return queries.tokens_of(person).filter(revoked_at=None).count()
+
+
+@signed_in
+@sensitive_post_parameters()
+@page
+def change_password(request: HttpRequest) -> HttpResponseBase:
+    """Change one's own password."""
+    form = ChangePasswordForm(request.POST or None)
+
+    def act(old: str, password: str, again: str) -> None:
+        actions.change_password(
+            actor=Actor.of(request.user),
+            person=request.user,
+            old=old,
+            new=password,
+            keep_key=request.session.session_key,
+        )
+
+    if request.method == "POST" and _done(form, act):
+        messages.success(request, _("Your password is changed. All other sign-ins have ended."))
+        return redirect("accounts:account")
+    return _form_page(request, "accounts/password.html", form)
+
+
+@signed_in
+@require_POST
+def end_sign_in(request: HttpRequest, id: str) -> HttpResponseBase:
+    """End one sign-in, one's own or (for managers of people) another's."""
+    session: Session = queries.access_sign_in_for_ending(id, request.user)
+    actions.end_session(actor=Actor.of(request.user), session=session)
+    messages.success(request, _("The sign-in has ended."))
+    if session.user_id != request.user.pk:
+        return redirect("accounts:person", session.user_id)
+    return redirect("accounts:account")
+
+
+@signed_in
+@require_POST
+def end_other_sign_ins(request: HttpRequest) -> HttpResponseBase:
+    """End all of one's sign-ins but this one."""
+    actions.end_sessions(
+        actor=Actor.of(request.user), person=request.user, keep_key=request.session.session_key
+    )
+    messages.success(request, _("All other sign-ins have ended."))
+    return redirect("accounts:account")
+
+
+@signed_in
+@page
+def tokens(request: HttpRequest) -> HttpResponseBase:
+    """One's API tokens; a new one is shown once, on the answer to the form."""
+    form = TokenForm(request.POST or None, user=request.user)
+
+    def act(name: str, days: str, scopes: list[str]) -> Any:
+        return actions.create_token(
+            actor=Actor.of(request.user),
+            user=request.user,
+            name=name,
+            scopes=scopes,
+            expires_at=clock.now() + timedelta(days=int(days)),
+        )
+
+    made = _done(form, act) if request.method == "POST" else None
+    if made:
+        form = TokenForm(user=request.user)
+    return _form_page(
+        request,
+        "accounts/tokens.html",
+        form,
+        made=made[1] if made else "",
+        tokens=queries.tokens_of(request.user),
+        now=clock.now(),
+    )
+
+
+@signed_in
+@require_POST
+def revoke_token(request: HttpRequest, id: str) -> HttpResponseBase:
+    """Revoke a token, one's own or (for managers of people) another's."""
+    token = queries.access_token_for_revoking(id, request.user)
+    actions.revoke_token(actor=Actor.of(request.user), token=token)
+    messages.success(request, _("The token is revoked."))
+    if token.user_id != request.user.pk:
+        return redirect("accounts:person", token.user_id)
+    return redirect("accounts:tokens")
+
+
+# -- people
+
+
+class People(ListPage):
+    """Everyone with an account at this tenant."""
+
+    title = gettext_lazy("People")
+    ordering = ("name", "id")
+    empty_icon = "users"
+    columns = (
+        Column("name", gettext_lazy("Name"), sort="name", phone="title"),
+        Column("login", gettext_lazy("Sign-in name"), sort="login", phone="subtitle"),
+        Column("role", gettext_lazy("Role"), value=lambda person: person.get_role_display(), sort="role"),
+        Column("email", gettext_lazy("E-mail")),
+        Column("phone", gettext_lazy("Phone"), kind="phone"),
+        Column("state", gettext_lazy("State"), value=lambda person: _state(person), phone="badge"),
+        Column("sign_ins", gettext_lazy("Sign-ins"), kind="number", sort="sign_ins"),
+        Column("last_seen", gettext_lazy("Last seen"), kind="ago", sort="last_seen"),
+    )
+    filters = (
+        Search(fields=("name", "login", "email", "phone"), placeholder=gettext_lazy("Name, sign-in name, e-mail")),
+        Choice("role", gettext_lazy("Role"), choices=lambda: [(r.value, r.label) for r in queries.tier_roles()]),
+        Choice(
+            "active",
+            gettext_lazy("State"),
+            field="is_active",
+            choices=(("True", gettext_lazy("Active")), ("False", gettext_lazy("Retired"))),
+        ),
+    )
+
+    def get_queryset(self) -> Any:
+        return queries.people()
+
+    def row_url(self, row: User) -> str:
+        return f"/people/{row.pk}/"
+
+    @property
+    def actions(self) -> Any:
+        return ({"label": _("Invite someone"), "url": "/people/invite/", "icon": "user-plus"},)
+
+
+def _state(person: User) -> str:
+    if not person.is_active:
+        return _("Retired")
+    return _("Active") if person.has_usable_password() else _("Invited")
+
+
+people = requires(Right.PEOPLE_MANAGE)(People.as_view())
+
+
+@requires(Right.PEOPLE_MANAGE)
+@page
+def invite(request: HttpRequest) -> HttpResponseBase:
+    """Add a person and invite them."""
+    form = InviteForm(request.POST or None)
+    actor = Actor.of(request.user)
+
+    def act(**data: Any) -> tuple[User, str]:
+        return actions.add_and_invite(actor=actor, host=request.get_host(), **data)
+
+    added = _done(form, act) if request.method == "POST" else None
+    if added:
+        return _after_invitation(request, *added)
+    return _form_page(request, "accounts/invite.html", form)
+
+
+def _after_invitation(request: HttpRequest, person: User, url: str) -> HttpResponseBase:
+    if person.email:
+        messages.success(request, _("The invitation is on its way to %(email)s.") % {"email": person.email})
+        return redirect("accounts:person", person.pk)
+    return render(request, "accounts/invited.html", {"person": person, "url": url})
+
+
+@requires(Right.PEOPLE_MANAGE)
+@page
+def person(request: HttpRequest, id: str) -> HttpResponseBase:
+    """One person: change data and role, see sign-ins and tokens, retire."""
+    shown = queries.access_person_for_managing(id, request.user)
+    initial = {name: getattr(shown, name) for name in ("name", "role", "email", "phone", "language")}
+    form = PersonForm(request.POST or None, initial=initial)
+    actor = Actor.of(request.user)
+
+    def act(**data: Any) -> User:
+        return actions.change_person(actor=actor, person=shown, **data)
+
+    if request.method == "POST" and _done(form, act):
+        messages.success(request, _("Saved."))
+        return redirect("accounts:person", shown.pk)
+    return _form_page(
+        request,
+        "accounts/person.html",
+        form,
+        person=shown,
+        state=_state(shown),
+        sign_ins=_sign_ins(shown, request),
+        tokens=queries.tokens_of(shown).filter(revoked_at=None),
+        may_retire=shown.is_active and shown.pk != request.user.pk,
+        may_invite=shown.is_active and not shown.has_usable_password(),
+    )
+
+
+@requires(Right.PEOPLE_MANAGE)
+@require_POST
+def invite_again(request: HttpRequest, id: str) -> HttpResponseBase:
+    """Send a new invitation to somebody without a password."""
+    shown = queries.access_person_for_managing(id, request.user)
+    url = actions.invite(actor=Actor.of(request.user), person=shown, host=request.get_host())
+    return _after_invitation(request, shown, url)
+
+
+@requires(Right.PEOPLE_MANAGE)
+@require_POST
+def retire(request: HttpRequest, id: str) -> HttpResponseBase:
+    """Retire a person."""
+    shown = queries.access_person_for_managing(id, request.user)
+    actions.retire_person(actor=Actor.of(request.user), person=shown)
+    messages.success(request, _("The account is retired. All sign-ins and tokens have ended."))
+    return redirect("accounts:person", shown.pk)
+
+
+@requires(Right.PEOPLE_MANAGE)
+@require_POST
+def reinstate(request: HttpRequest, id: str) -> HttpResponseBase:
+    """Let a retired person come back."""
+    shown = queries.access_person_for_managing(id, request.user)
+    actions.reinstate_person(actor=Actor.of(request.user), person=shown)
+    messages.success(request, _("The account is active again. Send an invitation next."))
+    return redirect("accounts:person", shown.pk)
+
+
+@requires(Right.PEOPLE_MANAGE)
+@require_POST
+def end_sign_ins(request: HttpRequest, id: str) -> HttpResponseBase:
+    """End all sign-ins of a person."""
+    shown = queries.access_person_for_managing(id, request.user)
+    actions.end_sessions(actor=Actor.of(request.user), person=shown)
+    messages.success(request, _("All sign-ins have ended."))
+    return redirect("accounts:person", shown.pk)
+
+
+# -- the demo's outbox
+
+
+@open_to_all
+@never_cache
+@require_http_methods(["GET", "HEAD"])
+def outbox(request: HttpRequest) -> HttpResponseBase:
+    """The mails of this host, in the demo only: whoever forgot a password must be able to read the link."""
+    if not settings.DEMO:
+        raise Http404
+    return render(request, "accounts/outbox.html", {"mails": OutboxMail.objects.all()[:50]})
