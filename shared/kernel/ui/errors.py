@@ -1,0 +1,114 @@
+"""Error pages: friendly, translated, one next step. The URLconfs name these as handlers.
+
+``handler400 = "kernel.ui.views.bad_request"`` and so on; ``unavailable`` is for middleware that
+must answer 503. They read nothing from the database beyond what the request already holds: the page
+for 500 and 503 is rendered without navigation.
+"""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.utils.translation import gettext_lazy as _
+
+from kernel.ui.languages import html_lang
+
+
+class _Bare:
+    """The shell of an error page: no tenant, no navigation, nothing that could fail again."""
+
+    home_url = "/"
+    theme_url = search_url = language_url = ""
+    groups: list[Any] = []
+    phone: list[Any] = []
+    menu: list[Any] = []
+
+    class branding:  # noqa: N801 - read by templates as shell.branding
+        name = "Dealernet"
+        caption = logo_url = theme_version = ""
+        initial = "D"
+
+
+def page(request: HttpRequest, status: int, **values: Any) -> HttpResponse:
+    """Render the error page with ``status``; an htmx request gets the sentence alone as a toast."""
+    values.setdefault("next_url", "/")
+    values.setdefault("next_label", _("Go to the start page"))
+    context = {
+        **values,
+        "shell": _Bare(),
+        "html_lang": html_lang(),
+        "reference": str(getattr(request, "request_id", "") or ""),
+    }
+    response = HttpResponse(render_to_string("ui/error.html", context), status=status)
+    if getattr(request, "htmx", False):
+        # Percent-encoding is not understood by the script, so only ASCII sentences travel as a header.
+        sentence = str(values["sentence"])
+        if sentence.isascii():
+            response["X-Message"] = sentence
+    return response
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return page(
+        request,
+        400,
+        symbol="circle-alert",
+        heading=_("We could not read this request"),
+        sentence=_("Go back, reload the page and try again."),
+    )
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return page(
+        request,
+        403,
+        symbol="lock",
+        heading=_("This page is not for your role"),
+        sentence=_("If you need it for your work, ask the person who manages accounts."),
+    )
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return page(
+        request,
+        403,
+        symbol="refresh-cw",
+        heading=_("This form is too old"),
+        sentence=_("For your safety forms expire. Open the page again and send the form once more."),
+        next_url=request.path if request.method == "GET" else "/",
+    )
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return page(
+        request,
+        404,
+        symbol="search",
+        heading=_("We found nothing here"),
+        sentence=_("The address is wrong, or the entry is gone or not yours to see."),
+    )
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return page(
+        request,
+        500,
+        symbol="triangle-alert",
+        heading=_("Something went wrong on our side"),
+        sentence=_("Your last saved data is safe. Try again; if it happens again, tell us the reference."),
+    )
+
+
+def unavailable(request: HttpRequest, retry_after: int = 5) -> HttpResponse:
+    """503 with ``Retry-After`` in seconds."""
+    response = page(
+        request,
+        503,
+        symbol="clock",
+        heading=_("Just a moment, please"),
+        sentence=_("The system is busy or being updated. Try again in a few seconds."),
+        next_url=request.get_full_path() if request.method == "GET" else "/",
+        next_label=_("Try again"),
+    )
+    response["Retry-After"] = str(retry_after)
+    return response
