@@ -50,8 +50,28 @@ LOGIN_SETTINGS: dict[str, dict[str, str]] = {
 CONNECTION_LIMITS = {"frontdesk": 40, "oem": 60, "dealer": 20, "courier": 8, "owner": 8}
 
 #: Catalogue relations through which one login could learn of another's rows, sizes, names or doings.
-CLOSED_CATALOGUES = ["pg_class", "pg_namespace", "pg_attribute", "pg_attrdef", "pg_constraint", "pg_index", "pg_proc", "pg_sequence", "pg_depend", "pg_shdepend", "pg_description", "pg_shdescription", "pg_database", "pg_db_role_setting", "pg_auth_members", "pg_roles", "pg_user", "pg_group", "pg_tables", "pg_indexes", "pg_views", "pg_matviews", "pg_sequences", "pg_stats", "pg_stats_ext", "pg_stats_ext_exprs", "pg_locks", "pg_stat_activity", "pg_stat_database", "pg_stat_all_tables", "pg_stat_user_tables", "pg_stat_sys_tables", "pg_stat_xact_all_tables", "pg_stat_xact_user_tables", "pg_stat_xact_sys_tables", "pg_stat_all_indexes", "pg_stat_user_indexes", "pg_stat_sys_indexes", "pg_statio_all_tables", "pg_statio_user_tables", "pg_statio_all_indexes", "pg_statio_user_indexes", "pg_statio_all_sequences", "pg_statio_user_sequences", "pg_stat_user_functions", "pg_stat_xact_user_functions", "pg_stat_replication", "pg_stat_bgwriter", "pg_stat_io", "pg_stat_ssl", "pg_stat_gssapi", "pg_prepared_xacts", "pg_largeobject_metadata", "pg_trigger", "pg_rewrite", "pg_policies", "pg_rules", "pg_settings"]
-CLOSED_FUNCTIONS = ["pg_relation_size(regclass)", "pg_relation_size(regclass,text)", "pg_total_relation_size(regclass)", "pg_table_size(regclass)", "pg_indexes_size(regclass)", "pg_database_size(name)", "pg_database_size(oid)", "pg_stat_get_numscans(oid)", "pg_stat_get_tuples_returned(oid)", "pg_stat_get_tuples_fetched(oid)", "pg_stat_get_tuples_inserted(oid)", "pg_stat_get_tuples_updated(oid)", "pg_stat_get_tuples_deleted(oid)", "pg_stat_get_live_tuples(oid)", "pg_stat_get_dead_tuples(oid)", "pg_stat_get_activity(integer)", "pg_stat_get_db_numbackends(oid)", "pg_lock_status()", "lo_creat(integer)", "lo_create(oid)", "lo_open(oid,integer)", "lo_from_bytea(oid,bytea)", "lo_get(oid)", "lo_get(oid,bigint,integer)", "lo_put(oid,bigint,bytea)", "lo_unlink(oid)", "query_to_xml(text,boolean,boolean,text)", "table_to_xml(regclass,boolean,boolean,text)", "schema_to_xml(name,boolean,boolean,text)", "database_to_xml(boolean,boolean,text)"]
+CLOSED_CATALOGUES = (
+    "pg_class pg_namespace pg_attribute pg_attrdef pg_constraint pg_index pg_proc pg_sequence pg_depend "
+    "pg_shdepend pg_description pg_shdescription pg_database pg_db_role_setting pg_auth_members pg_roles pg_user "
+    "pg_group pg_tables pg_indexes pg_views pg_matviews pg_sequences pg_stats pg_stats_ext pg_stats_ext_exprs "
+    "pg_locks pg_stat_activity pg_stat_database pg_stat_all_tables pg_stat_user_tables pg_stat_sys_tables "
+    "pg_stat_xact_all_tables pg_stat_xact_user_tables pg_stat_xact_sys_tables pg_stat_all_indexes "
+    "pg_stat_user_indexes pg_stat_sys_indexes pg_statio_all_tables pg_statio_user_tables pg_statio_all_indexes "
+    "pg_statio_user_indexes pg_statio_all_sequences pg_statio_user_sequences pg_stat_user_functions "
+    "pg_stat_xact_user_functions pg_stat_replication pg_stat_bgwriter pg_stat_io pg_stat_ssl pg_stat_gssapi "
+    "pg_prepared_xacts pg_largeobject_metadata pg_trigger pg_rewrite pg_policies pg_rules pg_settings "
+).split()
+CLOSED_FUNCTIONS = (
+    "pg_relation_size(regclass) pg_relation_size(regclass,text) pg_total_relation_size(regclass) "
+    "pg_table_size(regclass) pg_indexes_size(regclass) pg_database_size(name) pg_database_size(oid) "
+    "pg_stat_get_numscans(oid) pg_stat_get_tuples_returned(oid) pg_stat_get_tuples_fetched(oid) "
+    "pg_stat_get_tuples_inserted(oid) pg_stat_get_tuples_updated(oid) pg_stat_get_tuples_deleted(oid) "
+    "pg_stat_get_live_tuples(oid) pg_stat_get_dead_tuples(oid) pg_stat_get_activity(integer) "
+    "pg_stat_get_db_numbackends(oid) pg_lock_status() lo_creat(integer) lo_create(oid) lo_open(oid,integer) "
+    "lo_from_bytea(oid,bytea) lo_get(oid) lo_get(oid,bigint,integer) lo_put(oid,bigint,bytea) lo_unlink(oid) "
+    "query_to_xml(text,boolean,boolean,text) table_to_xml(regclass,boolean,boolean,text) "
+    "schema_to_xml(name,boolean,boolean,text) database_to_xml(boolean,boolean,text) "
+).split()
 
 
 # -- bootstrap -------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from celery import shared_task
+from celery import current_app, shared_task
 
 from kernel.tenancy.bindings import Dealer, Portal, bound
 
@@ -41,3 +41,14 @@ def dealer_task(*, name: str, **options: Any) -> Callable[[Callable[..., Any]], 
         return shared_task(name=name, queue=DEALERS_QUEUE, ignore_result=True, **options)(run)
 
     return decorate
+
+
+@shared_task(name="tenancy.fan_out", queue=DEALERS_QUEUE, ignore_result=True)
+def fan_out(task: str) -> int:
+    """Send a dealer task to every active dealership; returns how many. Runs unbound: it reads the directory only."""
+    from kernel.tenancy.models import Kind, State, Tenant
+
+    ids = list(Tenant.objects.filter(kind=Kind.DEALERSHIP, state=State.ACTIVE).values_list("id", flat=True))
+    for dealer_id in ids:
+        current_app.send_task(task, [str(dealer_id)], queue=DEALERS_QUEUE)
+    return len(ids)

@@ -1,0 +1,30 @@
+"""Own the tables: bootstrap the database, provision and upgrade dealerships (started by `dealernet up`)."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--prepare", action="store_true", help="bootstrap and upgrade, then end")
+
+
+def run(args: argparse.Namespace) -> int:
+    from dealernet.processes import begin
+
+    stop = begin("steward")
+    from kernel.tenancy import steward
+
+    if args.prepare:
+
+        def say(line: str) -> None:
+            print(line, flush=True)
+
+        steward.bootstrap(say)
+        steward.prepare_manufacturer({})
+        figures = steward.upgrade({}, say)
+        if figures["schemas"]:
+            say(f"schemas upgraded: {figures['upgraded']}, failed: {figures['failed']}")
+        return 1 if figures["failed"] else 0
+    steward.run_forever(stop)
+    return 0
