@@ -61,7 +61,8 @@ def main(words: Sequence[str] | None = None) -> int:
     )
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     commands = available()
-    wanted = next((word for word in words if word in commands), None)
+    common, rest = take_common(words)
+    wanted = rest[0] if rest and rest[0] in commands else None
     for name, text in commands.items():
         subparser = subparsers.add_parser(
             name,
@@ -74,7 +75,6 @@ def main(words: Sequence[str] | None = None) -> int:
         if name == wanted:
             module = importlib.import_module(f"dealernet.commands.{name.replace('-', '_')}")
             module.configure(subparser)
-    common, rest = take_common(words)
     args = parser.parse_args(rest)
     args.json, args.data = common.json, common.data
     try:

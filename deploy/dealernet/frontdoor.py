@@ -60,7 +60,7 @@ class Times:
     stop: float = 8.0  # for running requests when we are asked to stop
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """We answer the request ourselves."""
 
     def __init__(self, status: int, code: str, text: str, *, retry_after: int | None = None) -> None:
@@ -68,7 +68,7 @@ class Refused(Exception):
         self.status, self.code, self.text, self.retry_after = status, code, text, retry_after
 
 
-class Gone(Exception):
+class BrokenOffError(Exception):
     """The client or the tier ended the connection."""
 
 
@@ -136,7 +136,7 @@ class Tier:
     places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(BUSY_LIMIT))
 
     async def connect(self, request: h11.Request | None = None, *, fresh: bool = False) -> Upstream:
-        """A connection that is ready for a request. Raises Refused (503) when the tier does not run."""
+        """A connection that is ready for a request. Raises RefusedError (503) when the tier does not run."""
         now = time.monotonic()
         while self.idle:
             upstream = self.idle.pop()
@@ -149,7 +149,7 @@ class Tier:
                 raise FileNotFoundError
             reader, writer = await asyncio.open_unix_connection(self.socket, limit=CHUNK)
         except OSError:
-            raise Refused(503, "unavailable", _say("not_running", self.name, request), retry_after=5) from None
+            raise RefusedError(503, "unavailable", _say("not_running", self.name, request), retry_after=5) from None
         return Upstream(reader, writer)
 
     def give_back(self, upstream: Upstream) -> None:
@@ -184,7 +184,7 @@ class Tier:
                             return status or 503, bytes(body)
                 finally:
                     upstream.close()
-        except Refused as refused:
+        except RefusedError as refused:
             return 503, refused.text.encode()
         except (TimeoutError, OSError, h11.ProtocolError) as error:
             return 503, f"{type(error).__name__}: {error}".encode()
@@ -203,14 +203,16 @@ class Client:
         self.status = 0
 
     async def next_request(self) -> h11.Request | None:
-        """The next request, or None when the client is done. Raises Refused for what cannot be parsed."""
+        """The next request, or None when the client is done. Raises RefusedError for what cannot be parsed."""
         deadline: float | None = None
         loop = asyncio.get_running_loop()
         while True:
             try:
                 event = self.conn.next_event()
             except h11.RemoteProtocolError as error:
-                raise Refused(error.error_status_hint, "bad_request", f"The request cannot be read: {error}.") from None
+                raise RefusedError(
+                    error.error_status_hint, "bad_request", f"The request cannot be read: {error}."
+                ) from None
             if isinstance(event, h11.Request):
                 return event
             if event is not h11.NEED_DATA:
@@ -224,19 +226,29 @@ class Client:
             except TimeoutError:
                 if not begun:
                     return None
-                raise Refused(408, "bad_request", "The request's headers took too long.") from None
+                raise RefusedError(408, "bad_request", "The request's headers took too long.") from None
             if not data and not begun:
                 return None
             self.conn.receive_data(data)
+
+    def next_of_body(self) -> Any:
+        """The next h11 event of the request's body. Raises RefusedError for what cannot be parsed."""
+        try:
+            return self.conn.next_event()
+        except h11.RemoteProtocolError as error:
+            raise RefusedError(400, "bad_request", f"The request's body cannot be read: {error}.") from None
 
     async def read(self) -> None:
         """Read more of a request's body."""
         if self.conn.they_are_waiting_for_100_continue:
             self.writer.write(self.conn.send(h11.InformationalResponse(status_code=100, headers=[])) or b"")
-        async with asyncio.timeout(self.times.body):
-            data = await self.reader.read(CHUNK)
+        try:
+            async with asyncio.timeout(self.times.body):
+                data = await self.reader.read(CHUNK)
+        except TimeoutError:
+            raise RefusedError(408, "bad_request", "The request's body took too long.") from None
         if not data:
-            raise Gone
+            raise BrokenOffError
         self.conn.receive_data(data)
 
     async def write(self, data: bytes | bytearray) -> None:
@@ -248,7 +260,7 @@ class Client:
     async def answer(self, status: int, body: bytes, headers: Headers) -> None:
         """Send a whole answer of our own. Nothing is sent when an answer has begun already."""
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
-            raise Gone
+            raise BrokenOffError
         self.status = status
         headers = [*headers, (b"content-length", str(len(body)).encode())]
         if self.request_id:
@@ -259,7 +271,7 @@ class Client:
             data += self.conn.send(h11.Data(data=body)) or b""
         await self.write(data + (self.conn.send(h11.EndOfMessage()) or b""))
 
-    async def refuse(self, refused: Refused) -> None:
+    async def refuse(self, refused: RefusedError) -> None:
         """Answer with a plain text, or with problem details when the client wants JSON."""
         request = self.request
         headers: Headers = [(b"cache-control", b"no-store"), (b"connection", b"close")]
@@ -294,21 +306,23 @@ class Client:
 
 
 def check(request: h11.Request) -> bytes:
-    """The lower-case host name without port. Raises Refused for what two parsers could read in two ways."""
+    """The lower-case host name without port. Raises RefusedError for what two parsers could read in two ways."""
     names = [name for name, _ in request.headers]
+    if request.http_version not in (b"1.0", b"1.1"):
+        raise RefusedError(505, "bad_request", "HTTP/1.1 is spoken here.")
     if len(names) > HEADER_COUNT:
-        raise Refused(431, "bad_request", "The request has too many headers.")
+        raise RefusedError(431, "bad_request", "The request has too many headers.")
     if names.count(b"host") > 1:
-        raise Refused(400, "bad_request", "The request names more than one Host.")
+        raise RefusedError(400, "bad_request", "The request names more than one Host.")
     if b"transfer-encoding" in names and (b"content-length" in names or request.http_version != b"1.1"):
-        raise Refused(400, "bad_request", "The request says its length in two ways.")
+        raise RefusedError(400, "bad_request", "The request says its length in two ways.")
     if request.method in (b"CONNECT", b"TRACE"):
-        raise Refused(405, "method_not_allowed", "This method is not possible here.")
+        raise RefusedError(405, "method_not_allowed", "This method is not possible here.")
     if not request.target.startswith(b"/") and (request.method, request.target) != (b"OPTIONS", b"*"):
-        raise Refused(400, "bad_request", "The address must begin with a slash.")
+        raise RefusedError(400, "bad_request", "The address must begin with a slash.")
     host = _header(request, b"host")
     if not _HOST.fullmatch(host):
-        raise Refused(400, "bad_request", "This host name cannot be read.")
+        raise RefusedError(400, "bad_request", "This host name cannot be read.")
     return host.lower().partition(b":")[0].rstrip(b".")
 
 
@@ -389,7 +403,7 @@ class FrontDoor:
                     return
                 await self._serve(client, dispatch)
                 await client.close()
-            except (Gone, OSError, TimeoutError, h11.ProtocolError, asyncio.CancelledError):
+            except (BrokenOffError, OSError, TimeoutError, h11.ProtocolError, asyncio.CancelledError):
                 # Cancelled only when we stop. An answer that broke off must not look complete.
                 writer.transport.abort()
             finally:
@@ -410,7 +424,7 @@ class FrontDoor:
                 self._busy += 1
                 busy = True
                 await dispatch(client, request)
-            except Refused as refused:
+            except RefusedError as refused:
                 await client.refuse(refused)
             finally:
                 self._busy -= busy
@@ -431,14 +445,14 @@ class FrontDoor:
                 async with asyncio.timeout(self.times.queue):
                     await tier.places.acquire()
             except TimeoutError:
-                raise Refused(503, "unavailable", _say("busy", tier.name, request), retry_after=2) from None
+                raise RefusedError(503, "unavailable", _say("busy", tier.name, request), retry_after=2) from None
             tier.running += 1
             try:
                 await self._exchange(client, request, tier)
             finally:
                 tier.running -= 1
                 tier.places.release()
-        except Refused as refused:
+        except RefusedError as refused:
             client.status = refused.status
             raise
         finally:
@@ -468,9 +482,6 @@ class FrontDoor:
             reused = not upstream.fresh
             try:
                 body_began = await self._attempt(client, head, tier, upstream)
-            except (Gone, OSError, h11.RemoteProtocolError):
-                upstream.close()
-                raise
             except BaseException:
                 upstream.close()
                 raise
@@ -481,21 +492,26 @@ class FrontDoor:
             if reused and not body_began and request.method in (b"GET", b"HEAD", b"OPTIONS"):
                 upstream = await tier.connect(request, fresh=True)
                 continue
-            raise Refused(502, "unavailable", _say("broke_off", tier.name, request), retry_after=5)
+            raise RefusedError(502, "unavailable", _say("broke_off", tier.name, request), retry_after=5)
 
     async def _attempt(self, client: Client, head: h11.Request, tier: Tier, upstream: Upstream) -> bool | None:
         """Send the request and pass the answer on. None: done. Otherwise the tier said nothing at all, and the
         value says whether any body had been sent to it."""
         data = upstream.conn.send(head) or b""
         # Bodies that came along with the headers need no second task.
-        sent_body, event = False, client.conn.next_event()
-        while isinstance(event, h11.Data):
-            data += upstream.conn.send(event) or b""
-            sent_body, event = True, client.conn.next_event()
-        if isinstance(event, h11.EndOfMessage):
+        sent_body = False
+        while client.conn.their_state is h11.SEND_BODY:
+            event = client.next_of_body()
+            if event is h11.NEED_DATA:
+                break
+            if isinstance(event, h11.Data):
+                data += upstream.conn.send(event) or b""
+                sent_body = True
+        whole = client.conn.their_state is h11.DONE
+        if whole:
             data += upstream.conn.send(h11.EndOfMessage()) or b""
         upstream.writer.write(data)
-        if event is not h11.NEED_DATA:
+        if whole:
             return None if await self._relay_answer(client, tier, upstream) else sent_body
         body = asyncio.create_task(self._relay_body(client, upstream))
         answer = asyncio.create_task(self._relay_answer(client, tier, upstream))
@@ -511,15 +527,9 @@ class FrontDoor:
 
     async def _relay_body(self, client: Client, upstream: Upstream) -> None:
         while True:
-            try:
-                event = client.conn.next_event()
-            except h11.RemoteProtocolError as error:
-                raise Refused(400, "bad_request", f"The request's body cannot be read: {error}.") from None
+            event = client.next_of_body()
             if event is h11.NEED_DATA:
-                try:
-                    await client.read()
-                except TimeoutError:
-                    raise Refused(408, "bad_request", "The request's body took too long.") from None
+                await client.read()
                 continue
             if isinstance(event, h11.Data):
                 with contextlib.suppress(ConnectionError):  # the tier may answer early and close; its answer counts
@@ -539,10 +549,10 @@ class FrontDoor:
                 event = upstream.conn.next_event()
             except h11.RemoteProtocolError:
                 if client.status:
-                    raise Gone from None  # in the middle of the answer: the client has to see that it broke off
+                    raise BrokenOffError from None  # amid the answer: the client has to see that
                 if upstream.reader.at_eof() and not upstream.conn.trailing_data[0]:
                     return False
-                raise Refused(502, "unavailable", _say("broke_off", tier.name, client.request)) from None
+                raise RefusedError(502, "unavailable", _say("broke_off", tier.name, client.request)) from None
             if event is h11.NEED_DATA:
                 if out:
                     await client.write(out)
@@ -552,8 +562,8 @@ class FrontDoor:
                         data = await upstream.reader.read(CHUNK)
                 except TimeoutError:
                     if client.status:
-                        raise Gone from None
-                    raise Refused(504, "unavailable", _say("too_slow", tier.name, client.request)) from None
+                        raise BrokenOffError from None
+                    raise RefusedError(504, "unavailable", _say("too_slow", tier.name, client.request)) from None
                 except ConnectionError:
                     data = b""
                 upstream.conn.receive_data(data)
@@ -578,14 +588,14 @@ class FrontDoor:
                 tier.give_back(upstream)
                 return True
             elif not isinstance(event, h11.InformationalResponse):
-                raise Gone
+                raise BrokenOffError
 
     # -- management ------------------------------------------------------------------------------------------
 
     async def _manage(self, client: Client, request: h11.Request) -> None:
         path = request.target.partition(b"?")[0]
         if request.method not in (b"GET", b"HEAD"):
-            raise Refused(405, "method_not_allowed", "Only GET is possible here.")
+            raise RefusedError(405, "method_not_allowed", "Only GET is possible here.")
         while client.conn.their_state is h11.SEND_BODY and client.conn.next_event() is not h11.NEED_DATA:
             continue
         if path == b"/healthz":
@@ -598,7 +608,7 @@ class FrontDoor:
             body = (await self.metrics()).encode()
             await client.answer(200, body, [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")])
         else:
-            raise Refused(404, "not_found", "Here are /healthz, /readyz and /metrics.")
+            raise RefusedError(404, "not_found", "Here are /healthz, /readyz and /metrics.")
 
     @property
     def started(self) -> list[Tier]:
