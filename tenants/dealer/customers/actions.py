@@ -74,18 +74,25 @@ OLDEST_BIRTHDAY = date(1900, 1, 1)
 
 @transaction.atomic
 def create_customer(
-    *, actor: Actor, name: str = "", department: str | None = None, at: datetime | None = None, **fields: Any
+    *,
+    actor: Actor,
+    name: str = "",
+    department: str | None = None,
+    at: datetime | None = None,
+    reachable: bool = True,
+    **fields: Any,
 ) -> Customer:
     """Take a person or company into the book.
 
     `fields` are those of `EDITABLE`; instead of `surname` and `given_name` a whole `name` may be given, which is
     parted (and is the company's name for a company). `department` is "sales", "service" or "whole"; by default that
-    of the actor's role. Needs a name and a telephone number or an e-mail address. Raises Invalid.
+    of the actor's role. Needs a name and a telephone number or an e-mail address, unless `reachable` is false: a
+    lead whose number nobody can read is somebody all the same. Raises Invalid.
     """
     actor.require(Right.CUSTOMERS_WRITE, Right.LEADS_WORK_OWN, Right.LEADS_WORK_ALL, Right.SERVICE_WRITE)
     moment = at or clock.now()
     customer = Customer(created_at=moment, updated_at=moment, created_by_id=actor.id)
-    _fill(customer, _with_parts(fields, name))
+    _fill(customer, _with_parts(fields, name), reachable=reachable)
     customer.for_sales, customer.for_service = _meets(department or department_of(actor))
     customer.save(force_insert=True)
     audit.record(actor=actor, action="customers.create", obj=customer, after=_plain(customer))
@@ -164,7 +171,7 @@ def _with_parts(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
     return found
 
 
-def _fill(customer: Customer, fields: Mapping[str, Any]) -> None:
+def _fill(customer: Customer, fields: Mapping[str, Any], *, reachable: bool = True) -> None:
     """Check and set fields, and work out what follows from them. Raises Invalid naming every wrong field."""
     unknown = set(fields) - set(EDITABLE)
     if unknown:
@@ -175,7 +182,7 @@ def _fill(customer: Customer, fields: Mapping[str, Any]) -> None:
             setattr(customer, key, _clean(key, value))
         except Invalid as error:
             errors += error.errors
-    errors += _rules(customer, {error.field for error in errors})
+    errors += _rules(customer, {error.field for error in errors}, reachable)
     if errors:
         raise Invalid(errors)
     company = customer.kind == Kind.COMPANY
@@ -250,14 +257,14 @@ def _birthday(value: Any) -> date | None:
     return value
 
 
-def _rules(customer: Customer, wrong: set[str]) -> list[FieldError]:
+def _rules(customer: Customer, wrong: set[str], reachable: bool) -> list[FieldError]:
     """Rules between fields; those of fields that are wrong already are left out."""
     found = []
     if customer.kind == Kind.COMPANY and not customer.company_name and "company_name" not in wrong:
         found.append(FieldError("company_name", "required", _("Enter the name of the company.")))
     if customer.kind == Kind.INDIVIDUAL and not (customer.surname or customer.given_name) and "surname" not in wrong:
         found.append(FieldError("surname", "required", _("Enter the surname, or the whole name.")))
-    if not customer.phone and not customer.email and not wrong & {"phone", "email"}:
+    if reachable and not customer.phone and not customer.email and not wrong & {"phone", "email"}:
         found.append(FieldError("phone", "required", _("Enter a telephone number, or else an e-mail address.")))
     if customer.province and customer.city and not wrong & {"province", "city"}:
         province = regions.find_region(customer.province, level="province")
