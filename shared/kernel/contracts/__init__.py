@@ -27,7 +27,7 @@ from kernel.contracts.base import (
     is_pseudonym,
     json_schema,
     k,
-    latest,
+    versions,
 )
 from kernel.contracts.bookkeeping import Receipt, ReceiptOutcome
 from kernel.contracts.counts import FLOOR, DailyCounts
@@ -86,7 +86,7 @@ __all__ = [
     "is_pseudonym",
     "json_schema",
     "k",
-    "latest",
+    "versions",
 ]
 
 assert_complete()

@@ -16,6 +16,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
@@ -82,9 +83,7 @@ class Purpose(TextChoices):
 
 #: What a manufacturer may require; every other purpose needs the dealership's opt-in. These are the four
 #: purposes for which the law of Maryland lets a manufacturer require a dealer's data.
-REQUIRABLE = frozenset(
-    {Purpose.WARRANTY, Purpose.SALE_AND_DELIVERY, Purpose.SAFETY_RECALL, Purpose.INCENTIVE}
-)
+REQUIRABLE = frozenset({Purpose.WARRANTY, Purpose.SALE_AND_DELIVERY, Purpose.SAFETY_RECALL, Purpose.INCENTIVE})
 
 
 class Level(TextChoices):
@@ -224,7 +223,7 @@ class Spec:
     doc: str
     fields: Mapping[str, FieldSpec]
 
-    @property
+    @cached_property
     def paths(self) -> dict[str, Mark]:
         """Every field and every key of an entry: ``{"jobs": …, "jobs[].complaint": …}``."""
         paths: dict[str, Mark] = {}
@@ -233,12 +232,12 @@ class Spec:
             paths |= {f"{name}[].{key}": mark for key, mark in field.keys.items()}
         return paths
 
-    @property
+    @cached_property
     def names_person(self) -> bool:
         """Whether a record at level full names or reaches a person."""
         return any(mark.personal for mark in self.paths.values())
 
-    @property
+    @cached_property
     def is_aggregate(self) -> bool:
         """Whether a record is itself counts and not an event."""
         classes = {mark.field_class for mark in self.paths.values()}
@@ -393,8 +392,8 @@ def _field(name: str, field: dataclasses.Field[Any], hint: Any) -> FieldSpec:
     except TypeError as error:
         raise ContractError(f"{path}: {error}") from None
     plain = shape.inner if isinstance(shape, Maybe) else shape
-    if mark.pseudonymise and not isinstance(plain, Text):
-        raise ContractError(f"{path} cannot be pseudonymised: only text can")
+    if mark.pseudonymise and not isinstance(shape, Text):
+        raise ContractError(f"{path} cannot be pseudonymised: only text that must be given can")
     if mark.free_text and not isinstance(plain, Text):
         raise ContractError(f"{path} cannot be free text: it is no text")
     required = field.default is dataclasses.MISSING
@@ -423,10 +422,9 @@ def by_name(name: str, version: int) -> type[Contract]:
         raise ContractError(f"there is no contract {name} version {version}") from None
 
 
-def latest(name: str) -> type[Contract]:
-    """The newest version of a contract. Raises `ContractError` if there is none."""
-    versions = [version for known, version in _REGISTRY if known == name]
-    return by_name(name, max(versions, default=0))
+def versions(name: str) -> list[type[Contract]]:
+    """Every registered version of a contract, oldest first; empty for an unknown name."""
+    return [owner for owner in all_contracts() if owner.spec.name == name]
 
 
 def all_contracts() -> list[type[Contract]]:

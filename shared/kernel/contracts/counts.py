@@ -20,12 +20,6 @@ class DailyCounts(Contract):
 
     of: str = f(FieldClass.REFERENCE, "Name of the contract that is counted.", max_length=40)
     day: date = f(FieldClass.REFERENCE, "The day, in the dealership's time zone.")
-    dimension: str = f(
-        FieldClass.REFERENCE, "What the cells stand for, such as channel or kind.", max_length=40
-    )
-    cells: dict[str, int | None] = f(
-        FieldClass.COUNT, "Number by value of the dimension, or null.", minimum=FLOOR
-    )
-    total: int | None = f(
-        FieldClass.COUNT, "Number in all, null below the floor.", default=None, minimum=FLOOR
-    )
+    dimension: str = f(FieldClass.REFERENCE, "What the cells stand for, such as channel or kind.", max_length=40)
+    cells: dict[str, int | None] = f(FieldClass.COUNT, "Number by value of the dimension, or null.", minimum=FLOOR)
+    total: int | None = f(FieldClass.COUNT, "Number in all, null below the floor.", default=None, minimum=FLOOR)

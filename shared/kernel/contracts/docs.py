@@ -19,12 +19,12 @@ What may cross between the manufacturer and its dealerships. This page is writte
 (`python -m kernel.contracts.docs`); change the code, not the page.
 
 Every field has a class: *identity* and *contact* name or reach a person, *commercial*, *vehicle* and
-*technical* say what it is about, *count* is a number of records, *reference* keeps messages in order: without it
-no record leaves.
+*technical* say what it is about, *count* is a number of records, *reference* keeps messages in order:
+without it no record leaves.
 
-At level `full` every field may leave, and a contract that names a person needs the customer's consent for an
-opt-in purpose. At level `pseudonymous` the last column says what happens: the field *stays*, or a keyed *hash*
-leaves in its place. At level `counts` no record leaves, at `nothing` nothing does.
+At level `full` every field may leave, and a contract that names a person needs the customer's consent for
+an opt-in purpose. At level `pseudonymous` the last column says what happens: the field *stays*, or a keyed
+*hash* leaves in its place. At level `counts` no record leaves, at `nothing` nothing does.
 
 Times are in UTC. Decimals and UUIDs travel as text. A receiver leaves aside names it does not know.
 """

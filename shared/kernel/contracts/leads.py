@@ -58,11 +58,11 @@ class LeadLine(TypedDict):
     series: Annotated[str | None, k(FieldClass.VEHICLE, "Series")]
     model: Annotated[str | None, k(FieldClass.VEHICLE, "Model")]
     variant: Annotated[str | None, k(FieldClass.VEHICLE, "Variant or trim")]
-    year: Annotated[int | None, k(FieldClass.VEHICLE, "Model year", minimum=1900)]
+    year: Annotated[int | None, k(FieldClass.VEHICLE, "Model year as received")]
     vin: Annotated[str | None, k(FieldClass.VEHICLE, "VIN as received; may be wrong", max_length=40)]
     stock_number: Annotated[str | None, k(FieldClass.VEHICLE, "Stock number as received")]
     colour: Annotated[str | None, k(FieldClass.VEHICLE, "Colour wish")]
-    odometer_km: Annotated[int | None, k(FieldClass.VEHICLE, "Odometer, km", minimum=0)]
+    odometer_km: Annotated[int | None, k(FieldClass.VEHICLE, "Odometer as received, km")]
     price: Annotated[Decimal | None, k(FieldClass.COMMERCIAL, "Price named, in `currency`")]
     currency: Annotated[str | None, k(FieldClass.COMMERCIAL, "ISO 4217", pattern=CURRENCY)]
     comment: Annotated[str | None, k(FieldClass.TECHNICAL, "What was written about this car", free_text=True)]
@@ -74,18 +74,14 @@ class SalesLead(Contract):
 
     An offer (`stage` offer) is valid until `respond_before` by the dealership's own clock; a later `fence`
     supersedes an earlier one. The name, telephone and e-mail address travel with the offer in an envelope
-    that the dealership opens on acceptance and blanks on decline, expiry or recall, so that acceptance needs no
-    live portal; until then it reads the masked name. A recall carries no personal data.
+    that the dealership opens on acceptance and blanks on decline, expiry or recall, so that acceptance
+    needs no live portal; until then it reads the masked name. A recall carries no personal data.
     """
 
     lead_id: UUID = f(FieldClass.REFERENCE, "The lead's id, the same on both sides.")
-    fence: int = f(
-        FieldClass.REFERENCE, "Fencing number; a later offer of the same lead has a higher one.", minimum=0
-    )
+    fence: int = f(FieldClass.REFERENCE, "Fencing number; a later offer of the same lead has a higher one.", minimum=0)
     stage: LeadStage = f(FieldClass.REFERENCE, "An offer, or its recall.")
-    offered_at: datetime | None = f(
-        FieldClass.REFERENCE, "When it was offered. Required in an offer.", default=None
-    )
+    offered_at: datetime | None = f(FieldClass.REFERENCE, "When it was offered. Required in an offer.", default=None)
     respond_before: datetime | None = f(
         FieldClass.REFERENCE, "Acceptance is final before this time. Required in an offer.", default=None
     )
@@ -93,9 +89,7 @@ class SalesLead(Contract):
     brand: str | None = f(FieldClass.VEHICLE, "Brand wanted.", default=None)
     series: str | None = f(FieldClass.VEHICLE, "Series wanted.", default=None)
     model: str | None = f(FieldClass.VEHICLE, "Model wanted.", default=None)
-    interest: str | None = f(
-        FieldClass.COMMERCIAL, "buy, lease, sell, trade-in or test-drive (ADF 1.0).", default=None
-    )
+    interest: str | None = f(FieldClass.COMMERCIAL, "buy, lease, sell, trade-in or test-drive (ADF 1.0).", default=None)
     wish_text: str | None = f(
         FieldClass.TECHNICAL,
         "The wish in the sender's words; read before acceptance.",
@@ -109,9 +103,7 @@ class SalesLead(Contract):
     budget_currency: str | None = f(FieldClass.COMMERCIAL, "ISO 4217.", default=None, pattern=CURRENCY)
     window_from: date | None = f(FieldClass.COMMERCIAL, "First day of the intended purchase.", default=None)
     window_to: date | None = f(FieldClass.COMMERCIAL, "Last day of the intended purchase.", default=None)
-    masked_name: str | None = f(
-        FieldClass.IDENTITY, "The name with all but its first character hidden.", default=None
-    )
+    masked_name: str | None = f(FieldClass.IDENTITY, "The name with all but its first character hidden.", default=None)
     name: str | None = f(FieldClass.IDENTITY, "The name. In the envelope.", default=None)
     phone: str | None = f(
         FieldClass.CONTACT,
@@ -119,18 +111,14 @@ class SalesLead(Contract):
         default=None,
         max_length=40,
     )
-    email: str | None = f(
-        FieldClass.CONTACT, "E-mail address. In the envelope.", default=None, max_length=254
-    )
+    email: str | None = f(FieldClass.CONTACT, "E-mail address. In the envelope.", default=None, max_length=254)
     preferred_time: str | None = f(FieldClass.COMMERCIAL, "When the person likes to be called.", default=None)
     lines: list[LeadLine] | None = f(FieldClass.COMMERCIAL, "The cars spoken of.", default=None)
     consent_basis: str | None = f(
         FieldClass.REFERENCE, "Consent or legal basis under which it was collected.", default=None
     )
     consent_text_version: str | None = f(FieldClass.REFERENCE, "Version of the consent text.", default=None)
-    source: str | None = f(
-        FieldClass.COMMERCIAL, "Who collected it: website, provider, campaign.", default=None
-    )
+    source: str | None = f(FieldClass.COMMERCIAL, "Who collected it: website, provider, campaign.", default=None)
     collected_at: datetime | None = f(FieldClass.REFERENCE, "When it was collected.", default=None)
 
     def problems(self) -> dict[str, str]:
@@ -153,9 +141,7 @@ class LeadOutcome(Contract):
     fence: int = f(FieldClass.REFERENCE, "Fencing number of the offer it answers.", minimum=0)
     event: LeadEvent = f(FieldClass.REFERENCE, "What happened.")
     at: datetime = f(FieldClass.REFERENCE, "When it happened, by the dealership's clock.")
-    reason: str | None = f(
-        FieldClass.TECHNICAL, "Code of the reason, for declined, lost and returned.", default=None
-    )
+    reason: str | None = f(FieldClass.TECHNICAL, "Code of the reason, for declined, lost and returned.", default=None)
     reason_text: str | None = f(FieldClass.TECHNICAL, "The reason in words.", default=None, free_text=True)
     first_response_seconds: int | None = f(
         FieldClass.TECHNICAL,

@@ -41,9 +41,7 @@ class Owner(Contract):
     since: date | None = f(FieldClass.VEHICLE, "First day of the role.", default=None)
     until: date | None = f(FieldClass.VEHICLE, "Last day of the role, once it has ended.", default=None)
     kind: BuyerKind = f(FieldClass.COMMERCIAL, "A person or a company.")
-    name: str | None = f(
-        FieldClass.IDENTITY, "The person's full name, or the contact person's.", default=None
-    )
+    name: str | None = f(FieldClass.IDENTITY, "The person's full name, or the contact person's.", default=None)
     sex: Sex | None = f(FieldClass.IDENTITY, "Sex.", default=None)
     birthday: date | None = f(FieldClass.IDENTITY, "Birthday.", default=None)
     phone: str | None = f(FieldClass.CONTACT, "Telephone, E.164.", default=None, max_length=40)

@@ -25,9 +25,7 @@ class VehicleSale(Contract):
     series: str | None = f(FieldClass.VEHICLE, "Series.", default=None)
     model: str | None = f(FieldClass.VEHICLE, "Model.", default=None)
     variant: str | None = f(FieldClass.VEHICLE, "Variant.", default=None)
-    contract_signed_on: date | None = f(
-        FieldClass.COMMERCIAL, "Day the sales contract was signed.", default=None
-    )
+    contract_signed_on: date | None = f(FieldClass.COMMERCIAL, "Day the sales contract was signed.", default=None)
     delivered_on: date = f(FieldClass.VEHICLE, "Day of delivery; the warranty begins.")
     invoice_total: Decimal | None = f(FieldClass.COMMERCIAL, "Invoice with tax, in `currency`.", default=None)
     currency: str | None = f(FieldClass.COMMERCIAL, "ISO 4217.", default=None, pattern=CURRENCY)

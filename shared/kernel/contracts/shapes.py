@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import types
 import typing
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -40,12 +41,12 @@ class MisfitError(ValueError):
         return MisfitError(self.message, f"{where}{self.where}")
 
 
-class Shape:
+class Shape(ABC):
     """One kind of value. Every method raises `MisfitError` for a value that does not fit."""
 
+    @abstractmethod
     def check(self, value: Any) -> Any:
         """Return `value` in its one canonical form."""
-        raise NotImplementedError
 
     def write(self, value: Any) -> Any:
         return value
@@ -58,12 +59,12 @@ class Shape:
         """The shape of what a gate leaves of it: in entries, any key may be absent."""
         return self
 
-    def schema(self) -> dict[str, Any]:
-        raise NotImplementedError
+    @abstractmethod
+    def schema(self) -> dict[str, Any]: ...
 
+    @abstractmethod
     def describe(self) -> str:
         """The type in the words of the generated reference."""
-        raise NotImplementedError
 
 
 def _expect(value: Any, kind: type, words: str) -> Any:
@@ -379,9 +380,7 @@ class Entry(Shape):
 
     def partly(self) -> Shape:
         keys = self.keys.items()
-        return Entry(
-            {key: shape if isinstance(shape, Maybe) else Maybe(shape) for key, shape in keys}, self.marks
-        )
+        return Entry({key: shape if isinstance(shape, Maybe) else Maybe(shape) for key, shape in keys}, self.marks)
 
     @staticmethod
     def _one(turn: Callable[[Any], Any], value: dict[str, Any], key: str) -> Any:

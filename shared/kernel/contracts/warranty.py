@@ -77,9 +77,7 @@ class WarrantyClaim(Contract):
     cause: str = f(FieldClass.TECHNICAL, "What was found.", free_text=True)
     correction: str = f(FieldClass.TECHNICAL, "What was done.", free_text=True)
     fault_code: str | None = f(FieldClass.TECHNICAL, "Fault code.", default=None, max_length=40)
-    causal_part: str | None = f(
-        FieldClass.TECHNICAL, "Number of the part that failed.", default=None, max_length=40
-    )
+    causal_part: str | None = f(FieldClass.TECHNICAL, "Number of the part that failed.", default=None, max_length=40)
     lines: list[ClaimLine] = f(FieldClass.COMMERCIAL, "What is asked, line by line.")
     total: Decimal = f(FieldClass.COMMERCIAL, "Amount asked in all, in `currency`.")
     currency: str = f(FieldClass.COMMERCIAL, "ISO 4217, in China CNY.", pattern=CURRENCY)
