@@ -5,5 +5,5 @@ from dealernet.routes import DEALER_APPS, patterns_of
 urlpatterns = patterns_of(DEALER_APPS)
 handler400 = "kernel.ui.errors.bad_request"
 handler403 = "kernel.ui.errors.forbidden"
-handler404 = "kernel.ui.errors.missing"
+handler404 = "kernel.ui.errors.not_found"
 handler500 = "kernel.ui.errors.server_error"

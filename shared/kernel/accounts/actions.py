@@ -15,7 +15,6 @@ from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -190,7 +189,7 @@ def ask_for_reset(*, request: HttpRequest, who: str) -> None:
 
 @transaction.atomic
 def _send_reset(user: User, host: str) -> None:
-    url = links.absolute(host, reverse("accounts:link", args=[links.make_link(user, "reset")]))
+    url = links.address_of(links.make_link(user, "reset"), host)
     with translation.override(user.language):
         put_in_outbox(
             to=user.email,
@@ -290,7 +289,7 @@ def invite(*, actor: Actor, person: User, host: str) -> str:
         raise Conflict("already_joined", _("This person has joined already or has left."))
     person.invited_at = clock.now()
     person.save(update_fields=["invited_at"])
-    url = links.absolute(host, reverse("accounts:link", args=[links.make_link(person, "invite")]))
+    url = links.address_of(links.make_link(person, "invite"), host)
     if person.email:
         with translation.override(person.language):
             put_in_outbox(

@@ -2,15 +2,21 @@
 
 The fingerprint covers the password, the address and the tenant: it stops fitting as soon as a password is set, the mail
 address changes or the person is retired, so a link works once and only where it was made.
+
+The very first person of a dealership is invited from the portal, which cannot sign for the dealership: their link
+carries a random token, and the account, until a password is set, the token's hash in place of one.
 """
 
+import hashlib
 from datetime import timedelta
 from typing import Literal
 
 from django.core import signing
+from django.urls import reverse
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.translation import gettext_lazy as _
 
+from kernel import clock
 from kernel.accounts.models import User
 from kernel.accounts.sessions import realm
 from kernel.errors import Invalid
@@ -18,6 +24,28 @@ from kernel.errors import Invalid
 Purpose = Literal["invite", "reset"]
 
 VALID_FOR: dict[str, timedelta] = {"invite": timedelta(days=7), "reset": timedelta(hours=1)}
+
+
+#: "!" makes it a password that nobody can have (Django's mark of an unusable one).
+_FIRST = "!first$"
+_FIRST_LINK = "first."
+
+
+def first_link(token: str) -> str:
+    """The secret part of the link that opens a dealership's first account."""
+    return f"{_FIRST_LINK}{token}"
+
+
+def fingerprint_of_first(token: str) -> str:
+    """What stands in place of the first person's password until it is set: the hash of the link's token."""
+    return _FIRST + hashlib.sha256(token.encode()).hexdigest()
+
+
+def _person_of_first(token: str) -> User | None:
+    user = User.objects.filter(password=fingerprint_of_first(token), is_active=True).first()
+    if user is None or user.invited_at is None or user.invited_at + VALID_FOR["invite"] < clock.now():
+        return None
+    return user
 
 
 def _fingerprint(user: User, purpose: str) -> str:
@@ -34,6 +62,11 @@ def make_link(user: User, purpose: Purpose) -> str:
 def person_of_link(text: str) -> tuple[User, Purpose]:
     """The person a link is for, and why. Raises Invalid for a link that is not ours, too old, used or from elsewhere."""
     wrong = Invalid({"": _("This link is no longer valid. Please ask for a new one.")}, code="link_invalid")
+    if text.startswith(_FIRST_LINK):
+        first = _person_of_first(text.removeprefix(_FIRST_LINK))
+        if first is None:
+            raise wrong
+        return first, "invite"
     try:
         purpose, user_id, fingerprint = signing.loads(text, salt="dealernet.link")
         signing.loads(text, salt="dealernet.link", max_age=VALID_FOR[purpose])
@@ -45,8 +78,10 @@ def person_of_link(text: str) -> tuple[User, Purpose]:
     return user, purpose
 
 
-def absolute(host: str, path: str) -> str:
-    """A full address at a host (with its port), over https unless it is *.localhost."""
+def address_of(link: str, host: str) -> str:
+    """The full address of a link at a host (with its port), over https unless it is *.localhost."""
+    # Named by its own URLconf, because commands make links outside any request.
+    path = reverse("accounts:link", urlconf="kernel.accounts.urls", args=[link])
     name = host.rpartition(":")[0] or host
     plain = name == "localhost" or name.endswith(".localhost")
     return f"{'http' if plain else 'https'}://{host}{path}"

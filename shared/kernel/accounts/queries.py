@@ -5,14 +5,14 @@ from django.db.models import Count, Q, QuerySet
 from kernel import clock
 from kernel.accounts.access import find
 from kernel.accounts.models import Session, Token, User
-from kernel.accounts.roles import Right, Role, roles_of
+from kernel.accounts.roles import Right, Role, Tier, roles_of
 from kernel.accounts.sessions import living, realm
 from kernel.errors import Missing
 
 
 def tier_roles() -> list[Role]:
     """The roles that people of the bound tenant can have."""
-    return roles_of("portal" if realm() == "portal" else "dealership")  # type: ignore[arg-type]
+    return roles_of(Tier.PORTAL if realm() == "portal" else Tier.DEALERSHIP)
 
 
 def people() -> QuerySet[User]:

@@ -96,6 +96,7 @@ class Right(StrEnum):
     PEOPLE_MANAGE = "people_manage"
     SETTINGS_MANAGE = "settings_manage"
     NETWORK_READ = "network_read"
+    NETWORK_WRITE = "network_write"
     INSIGHT_READ = "insight_read"
     CATALOGUE_WRITE = "catalogue_write"
     FINANCE_READ = "finance_read"
@@ -136,6 +137,7 @@ RIGHTS: dict[Role, frozenset[Right]] = {
             _.PEOPLE_MANAGE,
             _.SETTINGS_MANAGE,
             _.NETWORK_READ,
+            _.NETWORK_WRITE,
             _.CATALOGUE_WRITE,
             _.EXCHANGE_READ,
             _.EXCHANGE_REPAIR,
@@ -151,6 +153,7 @@ RIGHTS: dict[Role, frozenset[Right]] = {
             _.SHARING_PROPOSE,
             _.SHARING_READ,
             _.NETWORK_READ,
+            _.NETWORK_WRITE,
             _.INSIGHT_READ,
             _.EXCHANGE_READ,
         }
@@ -263,4 +266,4 @@ if set(RIGHTS) != set(Role):
 
 def roles_of(tier: Tier) -> list[Role]:
     """The roles of one tier, in the order they are declared (that of lists and forms)."""
-    return [role for role in Role if role.tier is tier]
+    return [role for role in Role if role.tier == tier]

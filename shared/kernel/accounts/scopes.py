@@ -19,6 +19,9 @@ SCOPES: dict[str, frozenset[Right]] = {
     "exchange:read": frozenset({Right.EXCHANGE_READ}),
     "exchange:write": frozenset({Right.EXCHANGE_REPAIR}),
     # both
+    "catalogue:read": frozenset(
+        {Right.NETWORK_READ, Right.STOCK_READ, Right.SALES_READ, Right.SERVICE_READ, Right.CUSTOMERS_READ}
+    ),
     "leads:read": frozenset({Right.LEADS_READ}),
     "leads:write": frozenset({Right.LEADS_ROUTE, Right.LEADS_WORK_OWN, Right.LEADS_WORK_ALL}),
     "vehicles:read": frozenset({Right.OWNERS_READ, Right.STOCK_READ}),
