@@ -184,6 +184,14 @@ def test_a_contract_that_names_nobody_needs_no_consent() -> None:
     assert StepCode.CONSENT_NOT_NEEDED in [step.code for step in decision.path]
 
 
+@pytest.mark.parametrize(("purpose", "level"), [("safety_recall", "full"), ("marketing", "pseudonymous")])
+def test_a_purpose_that_may_be_required_names_people_without_consent_and_no_other_does(
+    monkeypatch: pytest.MonkeyPatch, purpose: str, level: str
+) -> None:
+    monkeypatch.setattr(Owner, "spec", replace(Owner.spec, purposes=frozenset({Purpose(purpose)})))
+    assert ask(consent=None).effective is Level(level)
+
+
 @pytest.mark.parametrize(
     ("consent", "reason"),
     [
