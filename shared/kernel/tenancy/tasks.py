@@ -7,12 +7,30 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from celery import current_app, shared_task
+from celery import Task, current_app, shared_task
 
 from kernel.tenancy.bindings import Dealer, Portal, bound
 
 PORTAL_QUEUE = "portal"
 DEALERS_QUEUE = "dealers"
+
+
+class _PortalTask(Task):
+    """Goes to the manufacturer's workers. (Celery deprecates the attribute `queue` of tasks; this does the same.)"""
+
+    abstract = True
+
+    def apply_async(self, *args: Any, **options: Any) -> Any:
+        return super().apply_async(*args, **{"queue": PORTAL_QUEUE, **options})
+
+
+class _DealerTask(Task):
+    """Goes to the dealers' workers."""
+
+    abstract = True
+
+    def apply_async(self, *args: Any, **options: Any) -> Any:
+        return super().apply_async(*args, **{"queue": DEALERS_QUEUE, **options})
 
 
 def portal_task(*, name: str, **options: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -24,7 +42,7 @@ def portal_task(*, name: str, **options: Any) -> Callable[[Callable[..., Any]], 
             with bound(Portal()):
                 return function(*args, **kwargs)
 
-        return shared_task(name=name, queue=PORTAL_QUEUE, ignore_result=True, **options)(run)
+        return shared_task(name=name, base=_PortalTask, ignore_result=True, **options)(run)
 
     return decorate
 
@@ -38,7 +56,7 @@ def dealer_task(*, name: str, **options: Any) -> Callable[[Callable[..., Any]], 
             with bound(Dealer(UUID(dealer_id))):
                 return function(dealer_id, *args, **kwargs)
 
-        return shared_task(name=name, queue=DEALERS_QUEUE, ignore_result=True, **options)(run)
+        return shared_task(name=name, base=_DealerTask, ignore_result=True, **options)(run)
 
     return decorate
 
