@@ -61,7 +61,7 @@ def dealer_task(*, name: str, **options: Any) -> Callable[[Callable[..., Any]], 
     return decorate
 
 
-@shared_task(name="tenancy.fan_out", queue=DEALERS_QUEUE, ignore_result=True)
+@shared_task(name="tenancy.fan_out", base=_DealerTask, ignore_result=True)
 def fan_out(task: str) -> int:
     """Send a dealer task to every active dealership; returns how many. Runs unbound: it reads the directory only."""
     from kernel.tenancy.models import Kind, State, Tenant
