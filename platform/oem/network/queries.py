@@ -1,0 +1,155 @@
+"""Reading the network: who may see which dealership, what each may do, and who looks after a place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Prefetch, Q, QuerySet
+from django.utils.translation import get_language
+
+from kernel import clock
+from kernel.accounts import links
+from kernel.accounts.access import find
+from kernel.accounts.roles import Right
+from kernel.automotive import regions
+from kernel.errors import Missing
+from kernel.reference.queries import CALENDAR
+from kernel.tenancy.models import StewardRequest
+from oem.network.models import Capability, Dealership, DealershipState, Site, Territory
+
+
+def dealerships_for(user: Any) -> QuerySet[Dealership]:
+    """The dealerships a person of the portal may see: all with the right to read the network, else none."""
+    return Dealership.objects.all() if user.has(Right.NETWORK_READ) else Dealership.objects.none()
+
+
+def access_dealership_for_reading(slug: str, user: Any) -> Dealership:
+    """The dealership at an address name, with sites, capabilities and territories loaded. Raises Missing."""
+    found = (
+        dealerships_for(user)
+        .filter(slug=slug)
+        .select_related("network_manager", "field_representative")
+        .prefetch_related("sites", "capabilities", "territories")
+        .first()
+    )
+    if found is None:
+        raise Missing()
+    return found
+
+
+def access_dealership_for_change(slug: str, user: Any) -> Dealership:
+    """The same for whoever may change master data. Raises Missing."""
+    if not user.has(Right.NETWORK_WRITE):
+        raise Missing()
+    return access_dealership_for_reading(slug, user)
+
+
+def access_site_for_change(dealership: Dealership, site_id: UUID) -> Site:
+    """A site of a dealership that was accessed for change. Raises Missing."""
+    return find(dealership.sites.all(), site_id)
+
+
+def access_capability_for_change(dealership: Dealership, capability_id: UUID) -> Capability:
+    """A capability of a dealership that was accessed for change. Raises Missing."""
+    return find(dealership.capabilities.all(), capability_id)
+
+
+def access_territory_for_change(dealership: Dealership, territory_id: UUID) -> Territory:
+    """A territory of a dealership that was accessed for change. Raises Missing."""
+    return find(dealership.territories.all(), territory_id)
+
+
+def steward_request(dealership: Dealership) -> StewardRequest | None:
+    """The steward's request that this dealership's state waits for, or its last one."""
+    return StewardRequest.objects.filter(id=dealership.request_id).first() if dealership.request_id else None
+
+
+def address_of(slug: str, *, port: str = "", path: str = "/") -> str:
+    """An address on a dealership's host; `port` is the one that the portal itself was reached at."""
+    return links.absolute(f"{slug}.{settings.BASE_DOMAIN}{f':{port}' if port else ''}", path)
+
+
+# -- for routing and figures -----------------------------------------------------------------------------------
+
+
+def in_force(on: date) -> Q:
+    """Condition on Capability: it holds on a day."""
+    return Q(valid_from__lte=on) & (Q(valid_until=None) | Q(valid_until__gte=on))
+
+
+def capable_dealerships(
+    *, brand: str, series: str = "", services: bool = False, on: date | None = None
+) -> QuerySet[Dealership]:
+    """Active dealerships that may sell (or service) a brand, or a series of it, on a day (today without one).
+
+    A capability for one series does not reach to the whole brand: without `series` only brand-wide ones count.
+    """
+    day = on or clock.today(CALENDAR)
+    wanted = Capability.objects.filter(in_force(day), brand=brand, series__in={"", series})
+    wanted = wanted.filter(services=True) if services else wanted.filter(sells=True)
+    return Dealership.objects.filter(state=DealershipState.ACTIVE, id__in=wanted.values("dealership_id"))
+
+
+def covering(dealerships: Iterable[Dealership], *, province: str = "", city: str = "") -> dict[UUID, tuple[int, int]]:
+    """How near each dealership's territory is to a place: id → (distance, rank); what covers it not at all is left out.
+
+    Distance 0: the city is its territory; 1: the province is; 2: its own seat is in the city; 3: in the province.
+    """
+    by_id = {dealership.id: dealership for dealership in dealerships}
+    province = province or city[:2]
+    found: dict[UUID, tuple[int, int]] = {}
+    for dealership in by_id.values():
+        if city and dealership.city == city:
+            found[dealership.id] = (2, 1)
+        elif province and dealership.province == province:
+            found[dealership.id] = (3, 1)
+    regions_asked = [code for code in (city, province) if code]
+    for territory in Territory.objects.filter(dealership_id__in=by_id, region__in=regions_asked):
+        distance = 0 if city and territory.region == city else 1
+        mine = (distance, territory.rank)
+        found[territory.dealership_id] = min(found.get(territory.dealership_id, mine), mine)
+    return found
+
+
+def with_capabilities(dealerships: QuerySet[Dealership], *, on: date | None = None) -> QuerySet[Dealership]:
+    """The same dealerships with `current_capabilities`: those that hold on a day, loaded in one query."""
+    holding = Capability.objects.filter(in_force(on or clock.today(CALENDAR)))
+    return dealerships.prefetch_related(Prefetch("capabilities", queryset=holding, to_attr="current_capabilities"))
+
+
+# -- names of places -------------------------------------------------------------------------------------------
+
+
+def region_name(code: str) -> str:
+    """The name of a region of GB/T 2260 in the active language ("" for none)."""
+    region = regions.find_region(code) if code else None
+    if region is None:
+        return code
+    if not (get_language() or "en").startswith("zh"):
+        return region.english or region.name
+    return region.name
+
+
+def place_name(dealership: Dealership | Site) -> str:
+    """Province and city as people say them ("广东省深圳市", "Shenzhen, Guangdong"); a municipality once."""
+    city = getattr(dealership, "city", "")
+    codes = [getattr(dealership, "province", "") or city[:2], city]
+    names = list(dict.fromkeys(region_name(code) for code in codes if code))
+    if not (get_language() or "en").startswith("zh"):
+        return ", ".join(reversed(names))
+    return "".join(names)
+
+
+def province_choices() -> list[tuple[str, str]]:
+    """All provinces: code and name in the active language."""
+    return [(region.code, region_name(region.code)) for region in regions.provinces()]
+
+
+def city_choices(province: str) -> list[tuple[str, str]]:
+    """The cities of a province."""
+    above = regions.find_region(province, level="province") if province else None
+    return [(region.code, region_name(region.code)) for region in regions.children(above)] if above else []

@@ -1,0 +1,228 @@
+"""Dealerships join, change and retire."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from kernel.accounts.models import User
+from kernel.audit.models import Entry
+from kernel.errors import Forbidden, IllegalTransition, Invalid
+from kernel.tenancy import directory, steward
+from kernel.tenancy.bindings import Dealer, bound
+from kernel.tenancy.models import StewardRequest
+from oem.network import actions, queries
+from oem.network.models import Dealership, DealershipState
+
+
+@pytest.fixture
+def manager(portal):
+    return portal.actor("network_manager")
+
+
+@pytest.fixture
+def place(wall, portal, manager):
+    """A dealership that is active, without going through the steward."""
+    with portal.bound():
+        yield actions.enter_dealership(
+            actor=manager, id="00000000-0000-4000-8000-0000000000c1", slug="centre", name="Centre Cars"
+        )
+
+
+def test_adding_asks_the_steward_and_keeps_no_secret(wall, portal, manager):
+    with portal.bound():
+        joining = actions.add_dealership(
+            actor=manager, slug=" West ", name="West Auto", province="广东省", city="深圳", brands=("XH",)
+        )
+        dealership = Dealership.objects.get(slug="west")
+        assert (dealership.state, dealership.province, dealership.city) == ("joining", "44", "4403")
+        assert [c.brand for c in dealership.capabilities.all()] == ["XH"]
+        request = StewardRequest.objects.get(id=dealership.request_id)
+        assert request.verb == "provision"
+        assert request.arguments["id"] == str(dealership.id)
+        assert joining.first_link.removeprefix("first.") not in str(request.arguments)
+        assert Entry.objects.get(action="network.add_dealership").object_id == str(dealership.id)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"slug": "North"}, "slug"),
+        ({"slug": "portal"}, "slug"),
+        ({"slug": "9lives"}, "slug"),
+        ({"slug": "a_b"}, "slug"),
+        ({"slug": ""}, "slug"),
+        ({"name": " "}, "name"),
+        ({"province": "Atlantis"}, "province"),
+        ({"province": "44", "city": "上海"}, "city"),
+        ({"phone": "12"}, "phone"),
+        ({"sales_target": -1}, "sales_target"),
+        ({"brands": ("NOPE",)}, "brands"),
+        ({"manager_login": "x"}, "manager_login"),
+    ],
+)
+def test_wrong_input_is_named_and_nothing_is_left(wall, portal, manager, change, field):
+    with portal.bound():
+        with pytest.raises(Invalid) as caught:
+            actions.add_dealership(actor=manager, **{"slug": "west", "name": "West Auto", **change})
+        assert set(caught.value.fields) == {field}
+        assert Dealership.objects.count() == 2
+        assert not StewardRequest.objects.exists()
+
+
+@pytest.mark.parametrize("role", ["lead_desk", "auditor", "crm_analyst"])
+def test_who_may_not_write_the_network_is_refused(wall, portal, role):
+    actor = portal.actor(role)
+    with portal.bound(), pytest.raises(Forbidden):
+        actions.add_dealership(actor=actor, slug="west", name="West Auto")
+
+
+def test_a_dealership_joins_and_its_first_person_signs_in_by_the_link(committed, portal):
+    manager = portal.actor("network_manager")
+    with portal.bound():
+        joining = actions.add_dealership(
+            actor=manager, slug="west", name="West Auto", manager_login="boss", manager_name="Wei Lan"
+        )
+    assert steward.work_off_one()
+    with portal.bound():
+        dealership = actions.note_answer(actor=manager, dealership=joining.dealership)
+        assert dealership.state == DealershipState.ACTIVE
+        assert queries.steward_request(dealership).state == "done"
+    from kernel.accounts.actions import set_password_by_link
+
+    with bound(Dealer(dealership.id)):
+        boss = User.objects.get(login="boss")
+        assert boss.role == "general_manager"
+        assert not boss.has_usable_password()
+        set_password_by_link(link=joining.first_link, password="blue lantern 42 harbour")
+        boss.refresh_from_db()
+        assert boss.check_password("blue lantern 42 harbour")
+        with pytest.raises(Invalid, match="no longer valid"):
+            set_password_by_link(link=joining.first_link, password="another lantern 43 harbour")
+
+    with portal.bound():
+        retiring = actions.retire_dealership(actor=manager, dealership=dealership, confirmation="west")
+        assert retiring.state == DealershipState.RETIRING
+    assert steward.work_off_one()
+    with portal.bound():
+        assert actions.note_answer(actor=manager, dealership=dealership).state == DealershipState.RETIRED
+    directory.forget()
+    assert directory.member_at("west.localhost") is None
+
+
+def test_a_failed_set_up_is_shown_and_can_be_tried_again(committed, portal, monkeypatch):
+    manager = portal.actor("network_manager")
+    with portal.bound():
+        joining = actions.add_dealership(actor=manager, slug="west", name="West Auto")
+    with monkeypatch.context() as patch:
+        patch.delenv("DEALERNET_KEY_DEALERS")
+        assert steward.work_off_one()
+    with portal.bound():
+        failed = actions.note_answer(actor=manager, dealership=joining.dealership)
+        assert failed.state == DealershipState.FAILED
+        assert queries.steward_request(failed).error
+        actions.try_joining_again(actor=manager, dealership=failed)
+    assert steward.work_off_one()
+    with portal.bound():
+        assert actions.note_answer(actor=manager, dealership=failed).state == DealershipState.ACTIVE
+        with pytest.raises(IllegalTransition):
+            actions.try_joining_again(actor=manager, dealership=failed)
+
+
+def test_retiring_needs_the_name_typed(wall, place, manager):
+    with pytest.raises(Invalid) as caught:
+        actions.retire_dealership(actor=manager, dealership=place, confirmation="center")
+    assert caught.value.fields.keys() == {"confirmation"}
+    place.refresh_from_db()
+    assert place.state == DealershipState.ACTIVE
+
+
+def test_changes_are_audited_and_no_change_is_not(wall, place, manager):
+    actions.change_dealership(actor=manager, dealership=place, phone="010 6512 3456", sales_target=900)
+    place.refresh_from_db()
+    assert (place.phone, place.sales_target) == ("+861065123456", 900)
+    entry = Entry.objects.get(action="network.change_dealership")
+    assert entry.before == {"phone": "", "sales_target": None}
+    actions.change_dealership(actor=manager, dealership=place, phone="010-65123456")
+    assert Entry.objects.filter(action="network.change_dealership").count() == 1
+
+
+def test_sites_open_and_close(wall, place, manager):
+    site = actions.add_site(actor=manager, dealership=place, name="Main hall", city="北京", workshop_bays=12)
+    assert site.city == "1101"
+    with pytest.raises(Invalid) as caught:
+        actions.change_site(actor=manager, site=site, opened_on=date(2024, 5, 1), closed_on=date(2024, 4, 30))
+    assert caught.value.fields.keys() == {"closed_on"}
+    actions.change_site(actor=manager, site=site, closed_on=date(2025, 1, 1))
+    assert place.sites.get().closed_on == date(2025, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"brand": "NOPE"}, "brand"),
+        ({"brand": "XH", "series": "YC-QC"}, "series"),
+        ({"brand": "XH", "sells": False, "services": False}, "sells"),
+        ({"brand": "XH", "valid_until": date(2023, 12, 31)}, "valid_until"),
+    ],
+)
+def test_a_capability_must_make_sense(wall, place, manager, values, field):
+    with pytest.raises(Invalid) as caught:
+        actions.grant_capability(actor=manager, dealership=place, valid_from=date(2024, 1, 1), **values)
+    assert caught.value.fields.keys() == {field}
+    assert not place.capabilities.exists()
+
+
+def test_what_a_dealership_may_do_depends_on_brand_series_and_day(wall, place, manager):
+    actions.grant_capability(
+        actor=manager,
+        dealership=place,
+        brand="XH",
+        services=False,
+        valid_from=date(2024, 1, 1),
+        valid_until=date(2024, 12, 31),
+    )
+    series = actions.grant_capability(
+        actor=manager, dealership=place, brand="YC", series="YC-QC", valid_from=date(2024, 1, 1)
+    )
+    in_2024, in_2025 = date(2024, 12, 31), date(2025, 1, 1)
+
+    def slugs(**asked):
+        return [d.slug for d in queries.capable_dealerships(**asked) if d.slug == "centre"]
+
+    assert slugs(brand="XH", on=in_2024) == ["centre"]
+    assert slugs(brand="XH", series="XH-HF", on=in_2024) == ["centre"]
+    assert slugs(brand="XH", services=True, on=in_2024) == []
+    assert slugs(brand="XH", on=in_2025) == []
+    assert slugs(brand="YC", on=in_2025) == []
+    assert slugs(brand="YC", series="YC-QC", on=in_2025) == ["centre"]
+    actions.change_capability(actor=manager, capability=series, valid_until=date(2024, 6, 30))
+    assert slugs(brand="YC", series="YC-QC", on=in_2025) == []
+
+
+def test_territories_rank_before_the_own_seat(wall, place, manager):
+    place = actions.change_dealership(actor=manager, dealership=place, province="11", city="1101")
+    assert queries.covering([place], city="1101") == {place.id: (2, 1)}
+    assert queries.covering([place], province="11") == {place.id: (3, 1)}
+    assert queries.covering([place], province="44", city="4403") == {}
+    province = actions.assign_territory(actor=manager, dealership=place, region="广东", rank=3)
+    assert queries.covering([place], province="44", city="4403") == {place.id: (1, 3)}
+    actions.assign_territory(actor=manager, dealership=place, region="4403")
+    assert queries.covering([place], city="4403") == {place.id: (0, 1)}
+    actions.withdraw_territory(actor=manager, territory=province)
+    assert [t.region for t in place.territories.all()] == ["4403"]
+    with pytest.raises(Invalid):
+        actions.assign_territory(actor=manager, dealership=place, region="440305")
+
+
+def test_the_short_name_follows_the_language(wall, place, manager):
+    from django.utils import translation
+
+    actions.change_dealership(actor=manager, dealership=place, short_name_zh_hans="中心汽车", short_name_en="Centre")
+    place.refresh_from_db()
+    shown = {}
+    for language in ("zh-hans", "zh-hant", "en"):
+        with translation.override(language):
+            shown[language] = str(place)
+    assert shown == {"zh-hans": "中心汽车", "zh-hant": "中心汽车", "en": "Centre"}
