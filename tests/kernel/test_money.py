@@ -2,7 +2,7 @@ import contextlib
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernel.money import AmountError, Money, format_money, format_short, parse_money, round_money
@@ -108,11 +108,13 @@ def test_rounding_is_half_up_by_currency(amount, currency, rounded):
     assert str(round_money(Decimal(amount), currency)) == rounded
 
 
+@settings(deadline=None)
 @given(st.decimals("-999999999.99", "999999999.99", places=2))
 def test_what_is_written_can_be_read(amount):
     assert parse_money(format_money(amount)).amount == amount
 
 
+@settings(deadline=None)
 @given(st.text(max_size=70) | st.from_regex(r"[-+¥$ ]?[0-9.,' ]{1,14}[万kw元]?", fullmatch=True))
 def test_any_text_is_an_amount_or_refused(text):
     with contextlib.suppress(AmountError):

@@ -130,8 +130,8 @@ def _split_chinese(full: str) -> PersonName:
     sex = HONORIFICS.get(honorific)
     name = full[: len(full) - len(honorific)].strip() if honorific else full
     if _DOTS.search(name):
-        *given, surname = (part.strip() for part in _DOTS.split(name))
-        return PersonName(surname, "·".join(given), honorific, sex)
+        *before, last = (part.strip() for part in _DOTS.split(name))
+        return PersonName(last, "·".join(before), honorific, sex)
     if " " in name:
         surname, given = name.split(" ", 1)
         return PersonName(surname, given.replace(" ", ""), honorific, sex)

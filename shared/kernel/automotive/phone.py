@@ -104,7 +104,7 @@ def _normalise_one(raw: str, text: str, region: str) -> PhoneReport:
         number = _parse(text, region)
     except NumberParseException:
         return _failed(raw, "phone_not_a_number", _NOT_A_NUMBER)
-    if phonenumbers.is_valid_number(number):
+    if phonenumbers.is_valid_number(number) and not _is_foreign_style(number, text):
         e164 = phonenumbers.format_number(number, PhoneNumberFormat.E164)
         kind = _KINDS.get(phonenumbers.number_type(number), "other")
         return PhoneReport(raw, e164, kind, extension, ())
@@ -130,10 +130,18 @@ def _split_extension(text: str) -> tuple[str, str]:
     return text, ""
 
 
+def _is_foreign_style(number: PhoneNumber, text: str) -> bool:
+    """ "393-999-3922" would pass for a landline of Puyang, but in China an area code is written with its 0."""
+    kind = phonenumbers.number_type(number)
+    written_as_area = text.startswith(("+", "00", "0", "(0", "86"))
+    return number.country_code == 86 and kind == PhoneNumberType.FIXED_LINE and not written_as_area
+
+
 def _reason(number: PhoneNumber, text: str) -> tuple[str, object]:
     national = str(number.national_number)
-    if number.country_code == 86 and len(national) in (7, 8) and not national.startswith(("1", "95", "400")):
-        return "phone_area_code", _("The area code is missing. Enter it before the number, as in 021-55551234.")
+    is_local = len(national) in (7, 8) and not national.startswith(("1", "95", "400"))
+    if number.country_code == 86 and (is_local or _is_foreign_style(number, text)):
+        return "phone_area_code", _("The area code is missing. Enter it with its 0, as in 021-55551234.")
     if number.country_code == 86 and national.startswith("1") and len(national) == 11:
         return "phone_unknown_prefix", _("No Chinese mobile number begins like this. Check the first digits.")
     if number.country_code == 86 and national.startswith("1") and len(national) == 13:

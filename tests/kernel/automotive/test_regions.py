@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernel.automotive import regions
@@ -92,6 +92,7 @@ def test_locate(address, names, rest):
     assert rest is None or place.rest == rest
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_gets_an_answer(text):
     regions.find_region(text)

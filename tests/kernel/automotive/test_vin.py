@@ -2,7 +2,7 @@ import csv
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernel.automotive import vin
@@ -107,6 +107,7 @@ def test_unknown_maker_is_none():
     assert (report.errors, report.maker) == ((), None)
 
 
+@settings(deadline=None)
 @given(
     st.text(alphabet=vin.ALPHABET, min_size=5, max_size=5),
     st.integers(1980, 2039),
@@ -120,6 +121,7 @@ def test_made_vins_are_acceptable_and_carry_their_year(vds, year, serial):
     assert year in report.model_years
 
 
+@settings(deadline=None)
 @given(st.integers(0, 16), st.sampled_from(vin.ALPHABET))
 def test_one_changed_character_is_found_unless_it_has_the_same_value(position, character):
     good = "LSVAM4187C2184847"
@@ -145,6 +147,7 @@ def test_make_vin_refuses_wrong_parts(parts):
         vin.make_vin(*parts)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_any_text_gets_an_answer(text):
     report = vin.inspect(text, allow_pre_1981=True)
