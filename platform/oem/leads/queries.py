@@ -1,0 +1,75 @@
+"""Reading leads, and what routing needs to know."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, QuerySet
+
+from kernel import clock
+from kernel.accounts.access import find
+from kernel.accounts.roles import Right
+from kernel.reference.queries import CALENDAR
+from oem.leads import routing
+from oem.leads.models import WORKED, Lead, LeadState, OfferState
+from oem.network.models import Dealership, DealershipState
+from oem.network.queries import with_capabilities
+
+
+def leads_for(user: Any) -> QuerySet[Lead]:
+    """The leads a person of the portal may see: all with the right to read leads, else none."""
+    return Lead.objects.all() if user.has(Right.LEADS_READ) else Lead.objects.none()
+
+
+def access_lead_for_reading(lead_id: UUID, user: Any) -> Lead:
+    """A lead with its lines, offers, routings and events. Raises Missing."""
+    return find(leads_for(user).select_related("intake", "duplicate_of").prefetch_related("lines", "offers"), lead_id)
+
+
+def access_lead_for_routing(lead_id: UUID, user: Any) -> Lead:
+    """A lead for whoever may route. Raises Missing."""
+    return find(Lead.objects.all() if user.has(Right.LEADS_ROUTE) else Lead.objects.none(), lead_id)
+
+
+def wish_of(lead: Lead) -> routing.Wish:
+    """What of a lead decides its routing."""
+    return routing.Wish(
+        brand=lead.brand,
+        series=lead.series,
+        province=lead.province,
+        city=lead.city,
+        vendor_name=lead.vendor_name,
+    )
+
+
+def candidates_for(lead: Lead) -> list[routing.Candidate]:
+    """Every active dealership as routing sees it today."""
+    today = clock.today(CALENDAR)
+    dealerships = with_capabilities(Dealership.objects.filter(state=DealershipState.ACTIVE), on=today)
+    load = open_leads_by_dealership()
+    earlier = {
+        offer.dealership: offer.state
+        for offer in lead.offers.filter(state__in=[OfferState.DECLINED, OfferState.EXPIRED])
+    }
+    return [
+        routing.Candidate(
+            id=str(d.id),
+            slug=d.slug,
+            names=(d.name, d.short_name_zh_hans, d.short_name_zh_hant, d.short_name_en),
+            province=d.province,
+            city=d.city,
+            brands=tuple(sorted(c.brand for c in d.current_capabilities if c.sells and not c.series)),
+            series=tuple(sorted(c.series for c in d.current_capabilities if c.sells and c.series)),
+            territories=tuple((t.region, t.rank) for t in d.territories.all()),
+            open_leads=load.get(d.id, 0),
+            earlier=str(earlier.get(d.id, "")),
+        )
+        for d in dealerships.prefetch_related("territories")
+    ]
+
+
+def open_leads_by_dealership() -> dict[UUID, int]:
+    """Leads offered to or worked by each dealership."""
+    rows = Lead.objects.filter(state__in=[LeadState.OFFERED, *WORKED]).values("dealership").annotate(n=Count("id"))
+    return {row["dealership"]: row["n"] for row in rows.order_by()}
