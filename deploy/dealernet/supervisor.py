@@ -75,6 +75,7 @@ class _Child:
         self.next_start: float | None = None
         self.status: int | None = None
         self.rest = b""
+        self.awaited = False
 
     @property
     def running(self) -> bool:
@@ -153,13 +154,15 @@ class Supervisor:
         """Run a process to its end. Raises LaunchError when its status is not 0, StopRequested on a
         signal."""
         child = _Child(process)
+        child.awaited = True
         self._children[process.name] = child
         self._launch(child)
         while child.running:
             self._turn(1.0)
         del self._children[process.name]
         if child.status != 0:
-            raise LaunchError(f"{process.name} {_how(child.status or 0)}.\n{self._log_end(process.name)}")
+            said = "" if process.show else f"\n{self._log_end(process.name)}"
+            raise LaunchError(f"{process.name} {_how(child.status or 0)}.{said}")
 
     def watch(self) -> None:
         """Keep everything running until a signal comes."""
@@ -258,6 +261,8 @@ class Supervisor:
 
     def _decide(self, child: _Child, status: int) -> None:
         name = child.process.name
+        if child.awaited:
+            return
         if not child.process.restart:
             if status != 0:
                 self._say(f"{name} {_how(status)}; see {self._log(name)}.")

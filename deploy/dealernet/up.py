@@ -216,7 +216,6 @@ class Up:
             )
         )
         self.supervisor.wait_ready(START_SECONDS)
-        server.create_database(config.DATABASE_NAME)
         self.say("PostgreSQL is ready.")
         return Database(host=server.host, port=server.port)
 

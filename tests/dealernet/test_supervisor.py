@@ -263,3 +263,41 @@ def run():
     supervisor.process.send_signal(signal.SIGTERM)
     assert "StopRequested" in "\n".join(supervisor.rest())
     assert processes.find(data) == []
+
+
+TASKS = """
+import os, time
+from celery import Celery
+app = Celery("long", broker=os.environ["BROKER_URL"])
+app.conf.update(task_acks_late=True, broker_connection_retry_on_startup=True)
+@app.task(name="long")
+def long():
+    open(os.environ["BEGUN"], "w").close()
+    time.sleep(60)
+"""
+
+
+def test_a_celery_worker_in_a_60_second_task_does_not_outlive_the_supervisor(run, data: Path) -> None:
+    (data / "long.py").write_text(TASKS)
+    supervisor = run(
+        """
+from dealernet.embedded.valkey import ValkeyServer
+server = ValkeyServer(data / "valkey", password="secret", run=str(data))
+def run():
+    supervisor.start(Process(name="valkey", launch=server.launch, ready=server.ready, stage=Stage.DATABASES))
+    supervisor.wait_ready(20)
+    env = {"PATH": os.defpath, "BROKER_URL": server.broker_url, "BEGUN": str(data / "begun"), "PYTHONPATH": str(data)}
+    words = ["-m", "celery", "-A", "long", "worker", "--concurrency", "2", "--without-mingle", "-P", "prefork"]
+    supervisor.start(Process(name="worker", argv=[sys.executable, *words], env={**env, "C_FORCE_ROOT": "1"}))
+    os.environ.update(env)
+    sys.path.insert(0, str(data))
+    from long import long
+    long.delay()
+"""
+    )
+    supervisor.until("up")
+    assert processes.wait_until((data / "begun").exists, 30)
+    assert len(processes.find(data)) == 5  # guard, valkey, worker with two children
+    supervisor.process.kill()
+    supervisor.process.wait()
+    assert processes.wait_until(lambda: processes.find(data) == [], 30)

@@ -258,21 +258,6 @@ class PostgresServer:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def create_database(self, name: str) -> bool:
-        """Make an empty UTF-8 database unless it exists. Returns whether it was made. Needs a started
-        server."""
-        connection = psycopg2.connect(self.dsn(SUPERUSER, self._password, "postgres"))
-        try:
-            connection.autocommit = True  # CREATE DATABASE cannot run in a transaction
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
-                if cursor.fetchone():
-                    return False
-                cursor.execute(f'CREATE DATABASE "{name.replace(chr(34), chr(34) * 2)}"')
-                return True
-        finally:
-            connection.close()
-
     # -- parts -----------------------------------------------------------------------------------------------
 
     def _environment(self) -> dict[str, str]:

@@ -1,0 +1,127 @@
+"""`dealernet up`, whole: it starts, keeps secrets apart, dies without leftovers, starts again without a tier."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+
+from dealernet import cli
+from dealernet.embedded import processes
+
+
+def free_port() -> int:
+    """A port whose successor is free too."""
+    while True:
+        with socket.socket() as one, socket.socket() as two:
+            one.bind(("127.0.0.1", 0))
+            number = int(one.getsockname()[1])
+            try:
+                two.bind(("127.0.0.1", number + 1))
+            except OSError:
+                continue
+            return number
+
+
+class Network:
+    """A started network."""
+
+    def __init__(self, data: Path, port: int) -> None:
+        self.data, self.port = data, port
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self, *words: str) -> list[str]:
+        """Start and return what was printed up to READY."""
+        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "dealernet", "up", "--data", str(self.data), "--port", str(self.port), *words],
+            env={**kept, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        lines: list[str] = []
+        for line in self.process.stdout:
+            lines.append(line.rstrip())
+            if line.startswith("READY "):
+                return lines
+        raise AssertionError("\n".join(lines))
+
+    def end(self, signum: int) -> int:
+        assert self.process is not None
+        assert self.process.stdout is not None
+        self.process.send_signal(signum)
+        with self.process.stdout as rest:
+            rest.read()
+        return self.process.wait(60)
+
+    def status(self, host: str, path: str, *, management: bool = False) -> int:
+        request = Request(f"http://127.0.0.1:{self.port + management}{path}", headers={"Host": host})
+        try:
+            with urlopen(request, timeout=30) as answer:
+                return int(answer.status)
+        except HTTPError as error:
+            with error:
+                return error.code
+
+    def keys(self, process: str) -> set[str]:
+        """Names of the keys in the environment of a running process."""
+        (pid, *_) = (p for p in processes.find(self.data) if processes.carries(p, "DEALERNET_PROCESS", process))
+        names = {pair.split(b"=")[0].decode() for pair in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")}
+        return {name.removeprefix("DEALERNET_KEY_") for name in names if name.startswith("DEALERNET_KEY_")}
+
+
+@pytest.fixture
+def network() -> Iterator[Network]:
+    data = Path(tempfile.mkdtemp(prefix="dn-"))
+    made = Network(data, free_port())
+    yield made
+    if made.process is not None and made.process.poll() is None:
+        made.end(signal.SIGKILL)
+    processes.end_all(lambda: processes.find(data), patience=0.0, database_patience=0.0)
+    shutil.rmtree(data)
+
+
+@pytest.mark.slow
+def test_up_starts_dies_without_leftovers_and_starts_again_without_the_portal(network: Network) -> None:
+    lines = network.start()
+    assert lines[-1] == f"READY http://portal.localhost:{network.port}"
+    assert network.status("portal.localhost", "/") < 500
+    assert network.status("whatever.example", "/healthz", management=True) == 200
+    assert network.status("whatever.example", "/") == 404
+    assert network.keys("portal-web") == {"FRONTDESK", "PORTAL", "DJANGO_PORTAL"}
+    assert network.keys("dealers-web") == {"FRONTDESK", "DEALERS", "DJANGO_DEALERS"}
+    assert network.keys("courier") == {"COURIER"}
+    assert network.keys("scheduler") == network.keys("front-door") == set()
+    assert (network.data / "secret").stat().st_mode & 0o077 == 0
+
+    network.end(signal.SIGKILL)
+    assert processes.wait_until(lambda: processes.find(network.data) == [], 30)
+
+    network.start("--without", "portal")
+    assert network.status("portal.localhost", "/") == 503
+    assert network.status("whatever.example", "/") == 404  # the dealers' side answers
+    assert network.end(signal.SIGINT) == 0
+    assert processes.find(network.data) == []
+
+
+def test_a_taken_port_is_said_before_anything_starts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        number = other.getsockname()[1]
+        assert cli.main(["up", "--data", str(tmp_path / "data"), "--port", str(number), "--json"]) == 2
+    said = capsys.readouterr()
+    assert f"Port {number} on 127.0.0.1 is already in use" in said.err
+    assert "already in use" in json.loads(said.out)["error"]
+    assert not (tmp_path / "data").exists()
