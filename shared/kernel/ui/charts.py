@@ -61,24 +61,24 @@ def shown(value: Number | None, form: Format = plain) -> str:
 
 
 def nice_top(value: float) -> float:
-    """The smallest of 1, 2, 2.5, 5 × 10ⁿ multiples of four steps not below ``value``."""
+    """The top of a scale with four round steps, not below ``value``."""
     if value <= 4:
         return 4.0
     raw = value / 4
     size = 10 ** math.floor(math.log10(raw))
-    for factor in (1, 2, 2.5, 5, 10):
+    for factor in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10):
         step = factor * size
         if step >= raw and (float(step).is_integer() or value < 4):
             return step * 4
     return math.ceil(raw) * 4.0
 
 
-def text_width(text: Any, size: float = 12) -> float:
+def text_width(text: Any, size: float = 13) -> float:
     """Estimated width in user units: Chinese characters are square, Latin ones about half as wide."""
     return sum(size if ord(char) > 0x2E7F else size * 0.56 for char in str(text))
 
 
-def shorten(text: Any, width: float, size: float = 12) -> str:
+def shorten(text: Any, width: float, size: float = 13) -> str:
     """``text`` cut with an ellipsis to an estimated ``width``."""
     full = str(text)
     if text_width(full, size) <= width:
@@ -157,7 +157,7 @@ def horizontal_bars(
     value_label: Any = "",
     category_label: Any = "",
     form: Format = plain,
-    width: float = 560,
+    width: float = 420,
 ) -> SafeString:
     """Ranking: label left, bar, number at its end. The chart for anything with names (channels, dealers)."""
     mark = f"h{next(_ids)}"
@@ -226,7 +226,7 @@ def vertical_bars(
     value_label: Any = "",
     category_label: Any = "",
     form: Format = plain,
-    width: float = 560,
+    width: float = 420,
     height: float = 220,
 ) -> SafeString:
     """Columns over time or ordered classes."""
@@ -274,7 +274,7 @@ def stacked_bars(
     urls: Sequence[str] = (),
     category_label: Any = "",
     form: Format = plain,
-    width: float = 560,
+    width: float = 420,
     height: float = 240,
 ) -> SafeString:
     """Columns made of parts; unknown small parts ("< 5") are hatched on top."""
@@ -325,7 +325,7 @@ def lines(
     area: bool = True,
     category_label: Any = "",
     form: Format = plain,
-    width: float = 560,
+    width: float = 420,
     height: float = 220,
 ) -> SafeString:
     """Development over time. A "< 5" breaks the line and is marked hatched at the base."""
@@ -385,7 +385,7 @@ def funnel(
     value_label: Any = "",
     category_label: Any = "",
     form: Format = plain,
-    width: float = 560,
+    width: float = 420,
 ) -> SafeString:
     """Stages from first to last: centred bars and the share of the stage before."""
     mark = f"f{next(_ids)}"
@@ -440,7 +440,7 @@ def heat_strip(
     *,
     category_label: Any = "",
     form: Format = plain,
-    width: float = 560,
+    width: float = 420,
 ) -> SafeString:
     """Rows of cells, darker for more: weekdays × hours, dealers × months."""
     mark = f"m{next(_ids)}"

@@ -1,6 +1,6 @@
 """Error pages: friendly, translated, one next step. The URLconfs name these as handlers.
 
-``handler400 = "kernel.ui.views.bad_request"`` and so on; ``unavailable`` is for middleware that
+``handler400 = "kernel.ui.errors.bad_request"`` and so on; ``unavailable`` is for middleware that
 must answer 503. They read nothing from the database beyond what the request already holds: the page
 for 500 and 503 is rendered without navigation.
 """

@@ -78,7 +78,7 @@ class KitList(ListPage):
     title = _("Sales contracts")
     subtitle = _("Components: list")
     columns = [
-        Column("number", _("Number"), sort="number", phone="meta", unlabelled=True),
+        Column("number", _("Number"), sort="number", phone="meta", unlabelled=True, nowrap=True),
         Column("car", _("Car"), sort="car", phone="title"),
         Column("customer", _("Customer"), sort="customer", phone="subtitle"),
         Column("state", _("State"), kind="state", sort="state", phone="badge"),
@@ -176,7 +176,7 @@ def kit(request: HttpRequest) -> HttpResponse:
         "past": now - timedelta(minutes=4),
         "ago": now - timedelta(minutes=8),
         "yesterday": now - timedelta(hours=26),
-        "states": STATES + [("needs_review", _("Needs review")), ("refused", _("Refused")), ("new", _("New"))],
+        "states": [*STATES, ("needs_review", _("Needs review")), ("refused", _("Refused")), ("new", _("New"))],
         "points": [12, 18, 15, 22, 19, 27, 31],
         "steps": [
             {"label": _("Offered"), "state": "done"},

@@ -1,7 +1,7 @@
 from django.conf import settings
 from django.urls import path
 
-from kernel.ui import languages, views
+from kernel.ui import kit, languages, views
 
 urlpatterns = [
     path("theme.css", views.theme_css, name="theme_css"),
@@ -9,6 +9,6 @@ urlpatterns = [
 ]
 if settings.DEBUG:
     urlpatterns += [
-        path("ui/kit/", views.kit, name="ui_kit"),
-        path("ui/kit/list/", views.KitList.as_view(), name="ui_kit_list"),
+        path("ui/kit/", kit.kit, name="ui_kit"),
+        path("ui/kit/list/", kit.KitList.as_view(), name="ui_kit_list"),
     ]

@@ -1,23 +1,10 @@
-"""Views of the kit itself: a tenant's style sheet and the page of all components."""
+"""The tenant's style sheet."""
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_cache_control
 
 from kernel.ui.branding import branding_of, theme
-from kernel.ui.errors import bad_request, forbidden, not_found, server_error, unavailable
-from kernel.ui.kit import KitList, kit
 from kernel.ui.navigation import tier_of
-
-__all__ = [
-    "KitList",
-    "bad_request",
-    "forbidden",
-    "kit",
-    "not_found",
-    "server_error",
-    "theme_css",
-    "unavailable",
-]
 
 
 def theme_css(request: HttpRequest, primary: str = "", accent: str = "") -> HttpResponse:
