@@ -83,3 +83,21 @@ def test_an_unreadable_prospect_beside_a_good_one_is_said():
 def test_every_issue_has_a_sentence():
     assert adf.Issue("doctype").message is MESSAGES["doctype"]
     assert adf.Issue("a code of a later version").message is UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("name", "encoding"),
+    [
+        ("François Müller", "cp1252"),
+        ("José", "cp1252"),
+        ("王小明", "gb18030"),
+        ("联通", "gb18030"),
+        ("BMW张伟", "gb18030"),
+        ("陳雅婷", "big5"),
+        ("歐陽修", "big5"),
+    ],
+)
+def test_a_short_name_is_enough_to_tell_the_encoding(name, encoding):
+    data = f"<adf><prospect><customer><contact><name>{name}</name></contact></customer></prospect></adf>"
+    document = adf.parse(data.encode(encoding), content_type=None, default_timezone=SHANGHAI)
+    assert document.leads[0].customer.full_name == name
