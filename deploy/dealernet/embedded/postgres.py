@@ -328,27 +328,13 @@ class PostgresServer:
         account.owns(password_file)
         # The wheel has no ICU. PostgreSQL's own C.UTF-8 knows all of Unicode and sorts the same everywhere.
         provider = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] if major_version(pg_bin) >= 17 else []
+        options = ["-D", str(work), "-U", SUPERUSER, "--encoding=UTF8", "--locale=C.UTF-8", *provider]
+        options += ["--auth-local=scram-sha-256", "--auth-host=scram-sha-256", f"--pwfile={password_file}"]
+        options += ["--no-instructions"] if self._fsync else ["--no-instructions", "--no-sync"]
         try:
             with self.log_file.open("ab") as log:
                 done = launch.spawn(
-                    [
-                        pg_bin / "initdb",
-                        *(
-                            "-D",
-                            work,
-                            "-U",
-                            SUPERUSER,
-                            "--encoding=UTF8",
-                            "--locale=C.UTF-8",
-                            *provider,
-                        ),
-                        *(
-                            "--auth-local=scram-sha-256",
-                            "--auth-host=scram-sha-256",
-                            f"--pwfile={password_file}",
-                        ),
-                        *("--no-instructions", *([] if self._fsync else ["--no-sync"])),
-                    ],
+                    [pg_bin / "initdb", *options],
                     env=self._environment(),
                     output=log,
                     cwd=Path("/"),
