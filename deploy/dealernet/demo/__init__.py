@@ -1,0 +1,1 @@
+"""The demo: an invented manufacturer and three invented dealerships with two years of history."""
