@@ -12,10 +12,11 @@ from itertools import count
 from typing import Any
 
 from django.template.loader import render_to_string
-from django.utils.formats import number_format
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
+
+from kernel.ui.numbers import grouped
 
 Number = float | int
 Format = Callable[[Number], str]
@@ -51,9 +52,8 @@ class Table:
 
 
 def plain(value: Number) -> str:
-    """Grouped number in the reader's language, at most one digit after the point."""
-    places = 0 if float(value).is_integer() else 1
-    return number_format(value, places, use_l10n=True, force_grouping=True)
+    """Grouped number, at most one digit after the point."""
+    return grouped(value, 0 if float(value).is_integer() else 1)
 
 
 def shown(value: Number | None, form: Format = plain) -> str:

@@ -23,6 +23,12 @@ def test_other_text_stays_as_it_is(text):
     assert safe_text(text) == text
 
 
+def content(response):
+    body = b"".join(response.streaming_content)
+    response.close()
+    return body
+
+
 def test_negative_numbers_stay_numbers():
     assert csv_value(Decimal("-12.50")) == "-12.50"
     assert csv_value(-3) == -3
@@ -31,7 +37,7 @@ def test_negative_numbers_stay_numbers():
 def test_csv_is_read_by_excel_and_carries_typed_values():
     with timezone.override("Asia/Shanghai"):
         response, rows = write_csv("contracts", HEADINGS, [ROW])
-    body = b"".join(response.streaming_content)
+    body = content(response)
     assert rows == 1
     assert body.startswith(b"\xef\xbb\xbf")
     head, first = list(csv.reader(io.StringIO(body.decode("utf-8-sig"))))
@@ -43,7 +49,7 @@ def test_csv_is_read_by_excel_and_carries_typed_values():
 def test_xlsx_has_numbers_dates_and_no_formulas():
     with timezone.override("Asia/Shanghai"):
         response, rows = write_xlsx("contracts", HEADINGS, [ROW])
-    sheet = openpyxl.load_workbook(io.BytesIO(b"".join(response.streaming_content))).active
+    sheet = openpyxl.load_workbook(io.BytesIO(content(response))).active
     head, first = list(sheet.iter_rows())
     assert rows == 1
     assert [cell.value for cell in head] == HEADINGS

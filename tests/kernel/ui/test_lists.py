@@ -96,6 +96,13 @@ def text(query: str = "", **options: Any) -> str:
     return ask(query, **options).content.decode()
 
 
+def file(query: str) -> bytes:
+    response = ask(query)
+    body = b"".join(response.streaming_content)
+    response.close()
+    return body
+
+
 def numbers(html: str) -> list[str]:
     return [part.split("<")[0] for part in html.split('/">')[1:] if part.startswith("N")]
 
@@ -201,8 +208,8 @@ def test_what_people_typed_is_escaped():
 
 def test_csv_has_all_pages_of_the_filtered_list_and_harmless_text():
     Orders.exported.clear()
-    response = ask("?export=csv&state=won&sort=-amount&size=10&page=2")
-    rows = list(csv.reader(io.StringIO(b"".join(response.streaming_content).decode("utf-8-sig"))))
+    body = file("?export=csv&state=won&sort=-amount&size=10&page=2")
+    rows = list(csv.reader(io.StringIO(body.decode("utf-8-sig"))))
     assert rows[0] == ["Number", "Name", "State", "Amount", "Signed", "Internal"]
     assert len(rows) == 1 + 28
     assert [row[0] for row in rows[1:4]] == ["N055", "N053", "N051"]
@@ -212,7 +219,7 @@ def test_csv_has_all_pages_of_the_filtered_list_and_harmless_text():
 
 
 def test_xlsx_keeps_types():
-    sheet = openpyxl.load_workbook(io.BytesIO(b"".join(ask("?export=xlsx").streaming_content))).active
+    sheet = openpyxl.load_workbook(io.BytesIO(file("?export=xlsx"))).active
     assert sheet.max_row == 58
     assert sheet["D3"].value == 1
     assert isinstance(sheet["E2"].value, datetime)

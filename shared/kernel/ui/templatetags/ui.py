@@ -13,7 +13,7 @@ from django.forms.boundfield import BoundWidget
 from django.http import QueryDict
 from django.template.context import Context
 from django.utils import timezone
-from django.utils.formats import date_format, number_format
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, gettext, ngettext, pgettext
@@ -23,6 +23,7 @@ from kernel import clock
 from kernel.money import DEFAULT_CURRENCY, format_money
 from kernel.ui import charts, states
 from kernel.ui.forms import choice_options, control_html, field_kind, summary_of
+from kernel.ui.numbers import grouped
 
 register = template.Library()
 
@@ -65,7 +66,7 @@ def number(value: Any, places: int | None = None) -> str:
     """Grouped number; ``None`` is a dash. ``places`` digits after the point."""
     if value is None or value == "":
         return "–"
-    return number_format(value, places, use_l10n=True, force_grouping=True)
+    return grouped(value, places)
 
 
 @register.filter
