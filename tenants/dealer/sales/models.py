@@ -18,6 +18,7 @@ from kernel.automotive.temperature import Temperature
 from kernel.fields import IdentityField
 from kernel.ids import new_id
 from kernel.money import DEFAULT_CURRENCY
+from kernel.reference.queries import car_name
 from kernel.tenancy.grants import Grants
 
 
@@ -41,8 +42,8 @@ class Channel(models.TextChoices):
 class SalesPolicy(models.Model):
     """How this dealership sells: one row, absent until somebody changes the defaults. Tier: dealership.
 
-    Up to `approval_limit` (contract total with tax, in the dealership's currency) a sales manager approves, above it the
-    general manager. Months as in `kernel.automotive.temperature`; an offer is valid for `quotation_days`.
+    Up to `approval_limit` (contract total with tax, in the dealership's currency) a sales manager approves, above it
+    the general manager. Months as in `kernel.automotive.temperature`; an offer is valid for `quotation_days`.
     """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
@@ -172,6 +173,7 @@ class Lead(models.Model):
     consultant = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     assignment = models.JSONField(default=dict)
     answered_at = models.DateTimeField(null=True)
+    answered_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     decline_reason = models.CharField(max_length=20, choices=DeclineReason.choices, blank=True)
     decline_text = models.CharField(max_length=300, blank=True)
     first_contact_at = models.DateTimeField(null=True)
@@ -193,8 +195,8 @@ class Lead(models.Model):
 
     @property
     def car(self) -> str:
-        """The car wanted, in the codes or words it came with."""
-        return " ".join(part for part in (self.brand, self.model or self.series) if part)
+        """The car wanted, as a person says it; words that are no codes of the catalogue stand as they came."""
+        return car_name(brand=self.brand, series=self.series, model=self.model)
 
     @property
     def is_offered(self) -> bool:
@@ -336,8 +338,8 @@ class Prospect(models.Model):
 
     @property
     def car(self) -> str:
-        """The car of interest, in codes or words."""
-        return " ".join(part for part in (self.brand, self.model or self.series, self.variant) if part)
+        """The car of interest, as a person says it."""
+        return car_name(brand=self.brand, series=self.series, model=self.model, variant=self.variant)
 
     @property
     def is_open(self) -> bool:
@@ -517,7 +519,7 @@ class Quotation(models.Model):
 
     @property
     def car(self) -> str:
-        return " ".join(part for part in (self.brand, self.model or self.series, self.variant) if part)
+        return car_name(brand=self.brand, series=self.series, model=self.model, variant=self.variant)
 
     def has_run_out(self, today: date) -> bool:
         return self.state == QuotationState.OPEN and self.valid_until < today

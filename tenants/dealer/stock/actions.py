@@ -153,7 +153,7 @@ def reserve(*, actor: Actor, vehicle_id: UUID, held_for: UUID, until: date | Non
 @transaction.atomic
 def release_reservation(*, actor: Actor, vehicle_id: UUID, note: str = "") -> StockVehicle:
     """Give a reserved car back to the stock."""
-    actor.require(Right.STOCK_WRITE, Right.SALES_WORK)
+    actor.require(Right.STOCK_WRITE, Right.SALES_WORK, Right.SALES_APPROVE)
     vehicle = lock_vehicle(vehicle_id)
     if vehicle.state != VehicleState.RESERVED:
         raise Conflict("not_reserved", _("This car is not reserved."))

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from kernel.ids import new_id
 from kernel.money import DEFAULT_CURRENCY
+from kernel.reference.queries import car_name, colour_name
 from kernel.tenancy.grants import Grants
 
 
@@ -70,8 +71,12 @@ class StockVehicle(models.Model):
 
     @property
     def car(self) -> str:
-        """The car in words: brand, series, model and variant as far as they are known."""
-        return " ".join(part for part in (self.brand, self.model or self.series, self.variant) if part)
+        """The car as a person says it."""
+        return car_name(brand=self.brand, series=self.series, model=self.model, variant=self.variant)
+
+    @property
+    def colour_name(self) -> str:
+        return colour_name(self.variant, self.colour)
 
 
 class MovementKind(models.TextChoices):
