@@ -476,6 +476,8 @@ def record_consent(
     moment = given_at or clock.now()
     if moment > clock.now():
         raise Invalid({"given_at": _("A consent cannot be given in the future. Check the time.")}, code="future")
+    if not granted:
+        Customer.objects.select_for_update().get(pk=customer.pk)
     language = language or customer.language
     if language not in dict(LANGUAGES):
         raise Invalid({"language": _("Choose one of the values offered.")}, code="choice")
@@ -516,6 +518,8 @@ def withdraw_consent(
     actor.require(Right.CUSTOMERS_WRITE, Right.SALES_WORK, Right.SERVICE_WRITE)
     if means not in Means.values:
         raise Invalid({"means": _("Choose one of the values offered.")}, code="choice")
+    # Whatever is shared under this consent right now comes first (see queries.consent_for_sharing).
+    Customer.objects.select_for_update().get(pk=consent.customer_id)
     consent = Consent.objects.select_for_update(of=("self",)).select_related("customer").get(pk=consent.pk)
     if not consent.granted or consent.withdrawn_at is not None:
         raise Conflict("withdrawn", _("This consent has been withdrawn already."))

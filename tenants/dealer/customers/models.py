@@ -12,6 +12,7 @@ from kernel.accounts.models import LANGUAGES
 from kernel.contracts import Purpose
 from kernel.fields import IdentityField
 from kernel.ids import new_id
+from kernel.reference.queries import car_name
 from kernel.tenancy.grants import Grants
 
 
@@ -88,6 +89,8 @@ class Customer(models.Model):
 class Vehicle(models.Model):
     """A car that a customer has or had, whoever sold it. Mileage is the latest known reading, in km.
 
+    `brand`, `series`, `model`, `variant` and `colour` are codes of the published catalogue, or words for other cars.
+
     `party_version` grows with every change of any party of the car; the `Owner` contract carries it.
     """
 
@@ -124,8 +127,8 @@ class Vehicle(models.Model):
 
     @property
     def title(self) -> str:
-        """Brand, series and model as people say them."""
-        return " ".join(part for part in (self.brand, self.series, self.model) if part)
+        """Brand, model and variant as people say them, in the language in force."""
+        return car_name(brand=self.brand, series=self.series, model=self.model, variant=self.variant)
 
 
 class PartyRole(models.TextChoices):

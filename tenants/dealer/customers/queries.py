@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Prefetch, Q, QuerySet
 
 from dealer.customers import consent_texts
@@ -238,6 +239,17 @@ def consent_for(
     moment = at or clock.now()
     row = customer.consents.filter(purpose=purpose, recipient=recipient, given_at__lte=moment).first()
     return as_gate_consent(row) if row else None
+
+
+def consent_for_sharing(customer: Customer, purpose: Purpose) -> gate.Consent | None:
+    """The consent for the manufacturer that counts now, which stays as it is until the transaction ends.
+
+    A withdrawal waits for every transaction that reads so, and is waited for: nothing decided under a consent is
+    written after it was withdrawn.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM customers_customer WHERE id = %s FOR KEY SHARE", [customer.pk])
+    return consent_for(customer, purpose, Recipient.MANUFACTURER)
 
 
 def as_gate_consent(row: Consent) -> gate.Consent:

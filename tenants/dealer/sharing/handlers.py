@@ -1,0 +1,29 @@
+"""What sharing does when customers change: owners are told on, and a withdrawn consent stops what waits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from dealer.customers.listeners import when_consent_changes, when_party_changes
+from dealer.customers.models import Consent, Ownership
+from dealer.sharing import actions
+from dealer.sharing.flows import Sample, sample_with
+from kernel.accounts.actors import Actor
+
+
+@when_party_changes
+def tell_of_party(ownership: Ownership, actor: Actor, at: datetime) -> None:
+    actions.share_owner(ownership, actor, at)
+
+
+@when_consent_changes
+def stop_what_waits(consent: Consent, actor: Actor, at: datetime) -> None:
+    actions.stop_after_withdrawal(consent, actor, at)
+
+
+@sample_with("Owner")
+def latest_owners(limit: int) -> Iterable[Sample]:
+    rows = Ownership.objects.filter(until=None).select_related("vehicle", "customer").order_by("-recorded_at")
+    for ownership in rows[:limit]:
+        yield actions.owner_record(ownership), ownership.customer

@@ -1,0 +1,189 @@
+"""Tables of `dealer.sharing`: what was signed, what is in force, how it changed, and what each message was about."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+from kernel.contracts import Level, Purpose
+from kernel.fields import IdentityField
+from kernel.ids import new_id
+from kernel.tenancy.grants import Grants
+
+
+class AgreementState(models.TextChoices):
+    PROPOSED = "proposed", _("Waiting for your signature")
+    SIGNED = "signed", _("In force")
+    REPLACED = "replaced", _("Replaced by a later version")
+
+
+AGREEMENT_TRANSITIONS = {
+    AgreementState.PROPOSED: {AgreementState.SIGNED, AgreementState.REPLACED},
+    AgreementState.SIGNED: {AgreementState.REPLACED},
+    AgreementState.REPLACED: set(),
+}
+
+
+class Agreement(models.Model):
+    """One version of the sharing agreement at this dealership.
+
+    `title` and `text` are by language, `terms` as `kernel.contracts.agreements.Term.to_json` wrote them; `text_hash`
+    is the digest of all of it, the same on both sides.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    version = models.CharField(_("Version"), max_length=40, unique=True)
+    title = models.JSONField()
+    text = models.JSONField()
+    terms = models.JSONField()
+    text_hash = models.CharField(max_length=64)
+    notice_days = models.PositiveSmallIntegerField(default=90)
+    state = models.CharField(_("State"), max_length=10, choices=AgreementState.choices, default=AgreementState.PROPOSED)
+    manufacturer_name = models.CharField(max_length=120)
+    published_on = models.DateField()
+    received_at = models.DateTimeField()
+    signed_at = models.DateTimeField(null=True)
+    signed_by_id = models.UUIDField(null=True)
+    signed_by_name = models.CharField(max_length=120, blank=True)
+    signed_by_role = models.CharField(max_length=32, blank=True)
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    grants = Grants(own="ra", own_update=("state", "signed_at", "signed_by_id", "signed_by_name", "signed_by_role"))
+
+    class Meta:
+        ordering = ("-received_at", "id")
+
+    def __str__(self) -> str:
+        return f"{self.in_words(self.title)} {self.version}"
+
+    @staticmethod
+    def in_words(by_language: dict[str, Any]) -> str:
+        """The words in the language in force."""
+        return str(by_language.get(get_language() or "en") or by_language["en"])
+
+    @property
+    def words(self) -> str:
+        return self.in_words(self.text)
+
+
+class Grant(models.Model):
+    """What is in force for one contract and purpose: the manufacturer's template and this dealership's ceiling.
+
+    The row is locked while a level changes; whatever shares reads it with a weaker lock, so that nothing decided
+    under the level before can be written after the change.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    agreement = models.ForeignKey(Agreement, models.PROTECT, related_name="agreement_grants")
+    contract = models.CharField(max_length=40)
+    purpose = models.CharField(max_length=20, choices=Purpose.choices)
+    template = models.CharField(max_length=12, choices=Level.choices)
+    ceiling = models.CharField(max_length=12, choices=Level.choices)
+    required = models.BooleanField(default=False)
+    fields_denied = models.JSONField(default=list)
+    changed_at = models.DateTimeField()
+    changed_by_name = models.CharField(max_length=120, blank=True)
+
+    class Meta:
+        ordering = ("contract", "purpose")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["contract", "purpose"], name="sharing_grant_one"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.contract} / {self.purpose}"
+
+    @property
+    def level(self) -> Level:
+        """The level in force, before any customer's consent and the law."""
+        if self.required:
+            return Level(self.template)
+        return min(Level(self.template), Level(self.ceiling))
+
+
+class LevelChange(models.Model):
+    """One change of a level. Rows are added, never changed."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    number = IdentityField()
+    grant = models.ForeignKey(Grant, models.PROTECT, related_name="changes")
+    agreement_version = models.CharField(max_length=40)
+    before = models.CharField(max_length=12, choices=Level.choices, blank=True)
+    after = models.CharField(max_length=12, choices=Level.choices)
+    stopped = models.PositiveIntegerField(default=0)
+    at = models.DateTimeField()
+    by_id = models.UUIDField(null=True)
+    by_name = models.CharField(max_length=120, blank=True)
+    note = models.CharField(max_length=300, blank=True)
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    grants = Grants(own="ra")
+
+    class Meta:
+        ordering = ("-number",)
+        indexes: ClassVar = [models.Index(fields=["grant", "-number"], name="sharing_change_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.before} → {self.after}"
+
+
+class Disclosure(models.Model):
+    """What a row of the exchange's ledger was about, in this dealership's own terms. Its id is the ledger row's.
+
+    The ledger names a subject that only the exchange understands; here stand the record's and the customer's ids.
+    `day` is the local day on which it was decided, `dimension` the value that daily counts are cut by, `counted`
+    whether it waits for (or was in) the daily counts.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    contract = models.CharField(max_length=40)
+    purpose = models.CharField(max_length=20, choices=Purpose.choices)
+    record_id = models.UUIDField()
+    customer_id = models.UUIDField(null=True)
+    day = models.DateField()
+    dimension = models.CharField(max_length=60, blank=True)
+    counted = models.BooleanField(default=False)
+
+    grants = Grants(own="rad")
+
+    class Meta:
+        ordering = ("-day", "id")
+        indexes: ClassVar = [
+            models.Index(fields=["record_id"], name="sharing_disclosure_record"),
+            models.Index(
+                fields=["customer_id"],
+                name="sharing_disclosure_customer",
+                condition=models.Q(customer_id__isnull=False),
+            ),
+            models.Index(
+                fields=["day", "contract"], name="sharing_disclosure_counted", condition=models.Q(counted=True)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.contract} {self.record_id}"
+
+
+class CountReport(models.Model):
+    """That the daily counts of one contract, purpose and day were sent: once, and never cut anew."""
+
+    contract = models.CharField(max_length=40)
+    purpose = models.CharField(max_length=20, choices=Purpose.choices)
+    day = models.DateField()
+    ledger_id = models.UUIDField()
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    grants = Grants(own="ra")
+
+    class Meta:
+        ordering = ("-day", "contract", "purpose")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["contract", "purpose", "day"], name="sharing_count_report_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.contract} {self.day}"

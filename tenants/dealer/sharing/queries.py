@@ -1,0 +1,145 @@
+"""Reads of sharing: the policy in force, the switchboard, the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import UUID, uuid5
+
+from django.db.models import Prefetch, QuerySet
+
+from dealer.sharing.models import Agreement, AgreementState, Disclosure, Grant, LevelChange
+from exchange.gate import Policy
+from exchange.models import Ledger, Payload
+from kernel.accounts.access import find
+from kernel.accounts.models import User
+from kernel.accounts.roles import Right
+from kernel.contracts import Level, Purpose, Spec, all_contracts
+from kernel.errors import Missing
+
+_LOCKED = (
+    "SELECT g.*, a.version AS agreement_version FROM sharing_grant g JOIN sharing_agreement a ON a.id = g.agreement_id "
+    "WHERE g.contract = %s ORDER BY g.purpose FOR KEY SHARE OF g"
+)
+
+
+def purposes_of(contract: str) -> list[Purpose]:
+    """The purposes that the agreement in force serves with a contract; empty when it names none."""
+    return [Purpose(value) for value in Grant.objects.filter(contract=contract).values_list("purpose", flat=True)]
+
+
+def policy_for(contract: str, purpose: Purpose) -> Policy | None:
+    """What both sides signed for a contract and purpose; None when no agreement names it: then nothing may leave."""
+    grant = Grant.objects.select_related("agreement").filter(contract=contract, purpose=purpose).first()
+    return policy_of(grant, grant.agreement.version) if grant else None
+
+
+def policy_of(grant: Grant, agreement_version: str, *, ceiling: Level | None = None) -> Policy:
+    """The gate's policy for a grant; with another `ceiling` than the grant's for a preview."""
+    return Policy(
+        contract=grant.contract,
+        purpose=Purpose(grant.purpose),
+        template=Level(grant.template),
+        ceiling=ceiling or Level(grant.ceiling),
+        required=grant.required,
+        agreement_version=agreement_version,
+        fields_denied=frozenset(grant.fields_denied),
+    )
+
+
+def policies_for_sharing(contract: str) -> list[Policy]:
+    """The policies by which a contract is shared now, kept as they are until the transaction ends.
+
+    A level that is being changed is waited for, and a change waits for every transaction that shares: so nothing
+    decided under the level before is written after the change.
+    """
+    return [policy_of(grant, grant.agreement_version) for grant in Grant.objects.raw(_LOCKED, [contract])]
+
+
+def may_take_leads() -> bool:
+    """Whether answers to the manufacturer's leads may leave; without them none can be accepted."""
+    grant = Grant.objects.filter(contract="LeadOutcome", purpose=Purpose.LEAD_HANDLING).first()
+    return grant is not None and grant.level >= Level.PSEUDONYMOUS
+
+
+def wire_subject(spec: Spec, subject: UUID, purpose: Purpose) -> UUID:
+    """The subject that the exchange sees.
+
+    Messages about a car get a subject of their own for each purpose: if all of them had one, the receiver could put
+    together what it got under a pseudonym for one purpose and what it got with the VIN for another. The id of the
+    car is random and never leaves, so nobody can work it back.
+    """
+    return uuid5(subject, f"{spec.subject} {purpose}") if spec.subject == "vehicle" else subject
+
+
+def current_agreement() -> Agreement | None:
+    """The agreement in force."""
+    return Agreement.objects.filter(state=AgreementState.SIGNED).first()
+
+
+def agreements() -> QuerySet[Agreement]:
+    """Every version that this dealership has received, newest first."""
+    return Agreement.objects.all()
+
+
+def switchboard() -> list[Grant]:
+    """What is in force, each grant with its latest change as `latest` (a list of one or none). Two queries."""
+    changes = LevelChange.objects.order_by("grant_id", "-number").distinct("grant_id")
+    return list(
+        Grant.objects.select_related("agreement").prefetch_related(
+            Prefetch("changes", queryset=changes, to_attr="latest")
+        )
+    )
+
+
+def access_agreement_for_signing(id: str, user: User) -> Agreement:
+    """One agreement, for those who may sign. Raises Missing."""
+    if not user.has(Right.SHARING_CHANGE):
+        raise Missing()
+    return find(Agreement.objects.all(), id)
+
+
+def access_grant_for_changing(id: str, user: User) -> Grant:
+    """One line of the switchboard, for those who may change it. Raises Missing."""
+    if not user.has(Right.SHARING_CHANGE):
+        raise Missing()
+    return find(Grant.objects.select_related("agreement"), id)
+
+
+def access_grant_for_reading(id: str, user: User) -> Grant:
+    """One line of the switchboard with its history. Raises Missing."""
+    if not user.has(Right.SHARING_READ):
+        raise Missing()
+    return find(Grant.objects.select_related("agreement"), id)
+
+
+def visible_ledger(user: User) -> QuerySet[Ledger]:
+    """What left (and what did not): the messages about this dealership's data, without the exchange's own receipts."""
+    if not user.has(Right.SHARING_READ):
+        return Ledger.objects.none()
+    return Ledger.objects.exclude(contract="Receipt")
+
+
+def access_message_for_reading(id: str, user: User) -> Ledger:
+    """One line of the ledger. Raises Missing."""
+    return find(visible_ledger(user), id)
+
+
+def payload_of(message: Ledger) -> Payload | None:
+    """What left, as it left; None when nothing left, or it was stopped or erased."""
+    return Payload.objects.filter(id=message.id).first()
+
+
+def disclosures_of(ids: Iterable[UUID]) -> dict[UUID, Disclosure]:
+    """What rows of the ledger were about, by their id."""
+    return {row.id: row for row in Disclosure.objects.filter(id__in=list(ids))}
+
+
+def messages_about(record_id: UUID, user: User) -> QuerySet[Ledger]:
+    """The lines of the ledger about one of the dealership's records (or one customer), newest first."""
+    about = Disclosure.objects.filter(record_id=record_id) | Disclosure.objects.filter(customer_id=record_id)
+    return visible_ledger(user).filter(id__in=about.values("id"))
+
+
+def upward_contracts() -> dict[str, Spec]:
+    """The newest version of every contract that may go up, by name."""
+    return {owner.spec.name: owner.spec for owner in all_contracts() if owner.spec.direction == "up"}
