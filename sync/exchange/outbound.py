@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -18,6 +19,7 @@ from exchange import hints
 from exchange.gate import Consent, Policy, decide
 from exchange.models import Ledger, LedgerState, Payload
 from exchange.pseudonyms import Pseudonymiser
+from kernel import clock
 from kernel.accounts.actors import Actor
 from kernel.contracts import Contract, Level, Purpose
 from kernel.tenancy import keys
@@ -49,7 +51,8 @@ def release(
     `to` and `subject` are UUIDs; `event_at` is aware. Returns the ledger row, in state `recorded` when a message
     is on its way and `withheld` when nothing leaves. Belongs inside the caller's transaction.
     """
-    decision = decide(record, policy, consent, at=event_at, pseudonymiser=pseudonymiser())
+    # What is allowed is judged now, when it leaves, and not when it happened: a consent may have ended in between.
+    decision = decide(record, policy, consent, at=clock.now(), pseudonymiser=pseudonymiser())
     return _record(
         record,
         to=to,
@@ -154,16 +157,18 @@ def _next_place(receiver: UUID, subject: UUID) -> int:
 
 
 @transaction.atomic
-def stop_undelivered(*, contract: str, purpose: Purpose, reason: str) -> int:
-    """Stop every message of a contract and purpose that has not been delivered, and drop its payload.
+def stop_undelivered(
+    *, contract: str, purpose: Purpose, reason: str, messages: Collection[UUID] | None = None
+) -> int:
+    """Stop every message of a contract and purpose (of these `messages` only) that has not been delivered, and drop
+    its payload.
 
     Waits for a delivery that is under way; after the commit none of them can leave. Returns how many were stopped.
     """
-    rows = list(
-        Ledger.objects.select_for_update()
-        .filter(contract=contract, purpose=purpose, state=LedgerState.RECORDED)
-        .values_list("id", flat=True)
-    )
+    waiting = Ledger.objects.filter(contract=contract, purpose=purpose, state=LedgerState.RECORDED)
+    if messages is not None:
+        waiting = waiting.filter(id__in=list(messages))
+    rows = list(waiting.select_for_update().values_list("id", flat=True))
     Ledger.objects.filter(id__in=rows).update(state=LedgerState.STOPPED, reason=reason[:200])
     Payload.objects.filter(id__in=rows).delete()
     return len(rows)
