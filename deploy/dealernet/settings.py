@@ -163,9 +163,17 @@ LOCALE_PATHS = [Path(__file__).parent / "locale"]
 FORMAT_MODULE_PATH = ["dealernet.formats"]
 
 STATIC_URL = "/static/"
-STATIC_ROOT = Path(os.environ.get("DEALERNET_STATIC_ROOT", DATA_DIR / "static"))
-WHITENOISE_USE_FINDERS = True
-WHITENOISE_AUTOREFRESH = False
+# `dealernet up` gathers the files under hashed names; without that (tests, commands) they are served as they lie.
+STATIC_ROOT = os.environ.get("DEALERNET_STATIC_ROOT") or None
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if STATIC_ROOT
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 MEDIA_ROOT = DATA_DIR / "files"
 
 CACHES = {

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from kernel import clock
 from kernel.accounts.access import find
 from kernel.accounts.roles import Right
+from kernel.automotive import phone
 from kernel.reference.queries import CALENDAR
 from oem.leads import routing
 from oem.leads.models import WORKED, Lead, LeadState, OfferState
@@ -73,3 +74,22 @@ def open_leads_by_dealership() -> dict[UUID, int]:
     """Leads offered to or worked by each dealership."""
     rows = Lead.objects.filter(state__in=[LeadState.OFFERED, *WORKED]).values("dealership").annotate(n=Count("id"))
     return {row["dealership"]: row["n"] for row in rows.order_by()}
+
+
+def filtered(leads: QuerySet[Lead], *, state: str = "", dealership: str = "", text: str = "") -> QuerySet[Lead]:
+    """Narrow a list of leads; `dealership` is a slug, `text` part of a name, a phone number or a lead's number."""
+    if state:
+        leads = leads.filter(state=state)
+    if dealership:
+        leads = leads.filter(dealership__in=Dealership.objects.filter(slug=dealership).values("id"))
+    text = text.strip()
+    if text:
+        bare = text.lstrip("#")
+        condition = Q(name__startswith=text) | Q(email__iexact=text)
+        reached = phone.normalise(text).e164
+        if reached:
+            condition |= Q(phone=reached)
+        if bare.isascii() and bare.isdigit() and len(bare) < 12:
+            condition |= Q(number=int(bare)) | Q(phone__endswith=bare)
+        leads = leads.filter(condition)
+    return leads
