@@ -1,1 +1,1 @@
-"""People of one tenant: sign-in, sessions, roles and rights, tokens. One set of tables in `oem` and every dealership."""
+"""People of one tenant: sign-in, sessions, roles and rights, tokens. In `oem` and every dealership's schema."""

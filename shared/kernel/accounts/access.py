@@ -1,7 +1,7 @@
 """Who may open a page: `@requires(Right.X)` on views, `find(…)` for objects.
 
-Nobody signed in → the sign-in page, and back. Signed in without the right → the 403 page. An object that one may not see
-does not exist (404).
+Nobody signed in → the sign-in page, and back. Signed in without the right → the 403 page. An object that one may not
+see does not exist (404).
 """
 
 from collections.abc import Callable

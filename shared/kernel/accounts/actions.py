@@ -1,4 +1,4 @@
-"""Writes of accounts. Each runs in one transaction with its audit row; no password, token or link is ever in an audit row."""
+"""Writes of accounts. Each runs in one transaction with its audit row; no password, token or link stands in one."""
 
 import logging
 import re
@@ -89,9 +89,7 @@ def end_session(*, actor: Actor, session: Session) -> None:
     if session.user.pk != actor.id:
         actor.require(Right.PEOPLE_MANAGE)
     Session.objects.filter(pk=session.pk).delete()
-    audit.record(
-        actor=actor, action="accounts.end_session", obj=session.user, before={"device": session.user_agent}
-    )
+    audit.record(actor=actor, action="accounts.end_session", obj=session.user, before={"device": session.user_agent})
 
 
 @transaction.atomic
@@ -134,9 +132,7 @@ def change_password(*, actor: Actor, person: User, old: str, new: str, keep_key:
     if not person.check_password(old):
         raise Invalid({"old": _("The present password is not right.")}, code="password_wrong")
     if old == new:
-        raise Invalid(
-            {"password": _("The new password must differ from the present one.")}, code="password_same"
-        )
+        raise Invalid({"password": _("The new password must differ from the present one.")}, code="password_same")
     _set_password(actor, person, new, keep_key, "accounts.change_password")
 
 
@@ -165,7 +161,7 @@ def _set_password(actor: Actor, person: User, new: str, keep_key: str | None, ac
 
 
 def ask_for_reset(*, request: HttpRequest, who: str) -> None:
-    """Send a reset link to the person with this sign-in name or mail address, if there is one. Tells nothing either way.
+    """Send a reset link to the person with this sign-in name or mail address, if there is one. Tells nobody which.
 
     Takes at least RESET_FLOOR seconds. Raises TooMany when this address asked too often.
     """
@@ -174,14 +170,8 @@ def ask_for_reset(*, request: HttpRequest, who: str) -> None:
     address = client_address(request) or "-"
     throttle.check(throttle.RESET_ADDRESS, address)
     throttle.count(throttle.RESET_ADDRESS, address)
-    if (
-        who
-        and "\x00" not in who
-        and throttle.count(throttle.RESET_LOGIN, who.casefold()) <= throttle.RESET_LOGIN.times
-    ):
-        found = User.objects.filter(Q(login__iexact=who) | Q(email__iexact=who), is_active=True).exclude(
-            email=""
-        )
+    if who and "\x00" not in who and throttle.count(throttle.RESET_LOGIN, who.casefold()) <= throttle.RESET_LOGIN.times:
+        found = User.objects.filter(Q(login__iexact=who) | Q(email__iexact=who), is_active=True).exclude(email="")
         for user in found[:3]:
             _send_reset(user, request.get_host())
     time.sleep(max(0.0, RESET_FLOOR - (time.monotonic() - began)))
@@ -313,9 +303,7 @@ def add_and_invite(*, actor: Actor, host: str, login: str, **data: str) -> tuple
 
 
 @transaction.atomic
-def change_person(
-    *, actor: Actor, person: User, name: str, email: str, phone: str, role: str, language: str
-) -> User:
+def change_person(*, actor: Actor, person: User, name: str, email: str, phone: str, role: str, language: str) -> User:
     """Change a person's data and role; a new role counts from their next request.
 
     Raises Invalid for wrong values, Conflict when it would take the last manager of people away, or one's own role.
@@ -333,9 +321,7 @@ def change_person(
     elif email.lower() != person.email.lower():
         # Whoever sets the mail address receives the reset link.
         _require_may_give(actor, person.role)
-    before, after = audit.changes(
-        person, name=name, email=email, phone=phone.strip(), role=role, language=language
-    )
+    before, after = audit.changes(person, name=name, email=email, phone=phone.strip(), role=role, language=language)
     if after:
         person.save(update_fields=list(after))
         if "role" in after:

@@ -7,17 +7,15 @@ from django.http import HttpRequest
 
 
 def client_address(request: HttpRequest) -> str | None:
-    """The address of the client: that of the connection, or, behind `TRUSTED_PROXY_HOPS` proxies of ours, the one they saw.
+    """The client's address: that of the connection or, behind `TRUSTED_PROXY_HOPS` proxies of ours, the one they saw.
 
-    X-Forwarded-For counts only as many entries from its right end as there are trusted proxies: what a client writes into
-    it itself stands further left and is ignored. None when there is no readable address (unix socket).
+    X-Forwarded-For counts only as many entries from its right end as there are trusted proxies: what a client writes
+    into it itself stands further left and is ignored. None when there is no readable address (unix socket).
     """
     hops = int(getattr(settings, "TRUSTED_PROXY_HOPS", 0))
     text = request.META.get("REMOTE_ADDR", "")
     if hops:
-        seen = [
-            part.strip() for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if part.strip()
-        ]
+        seen = [part.strip() for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if part.strip()]
         if seen:
             text = seen[-min(hops, len(seen))]
     try:

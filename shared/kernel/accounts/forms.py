@@ -25,9 +25,7 @@ class SignInForm(Form):
             attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false", "autofocus": True}
         ),
     )
-    password = forms.CharField(
-        label=_("Password"), max_length=256, strip=False, widget=_password("current-password")
-    )
+    password = forms.CharField(label=_("Password"), max_length=256, strip=False, widget=_password("current-password"))
 
 
 class ForgottenForm(Form):

@@ -20,6 +20,7 @@ from kernel import clock
 from kernel.accounts.models import User
 from kernel.accounts.sessions import realm
 from kernel.errors import Invalid
+from kernel.tenancy import keys
 
 Purpose = Literal["invite", "reset"]
 
@@ -48,19 +49,24 @@ def _person_of_first(token: str) -> User | None:
     return user
 
 
+def _key() -> bytes:
+    """The tier's own key, so that a command which holds both makes links that the right web process reads."""
+    return keys.derived("DJANGO_PORTAL" if realm() == "portal" else "DJANGO_DEALERS", "one-time links")
+
+
 def _fingerprint(user: User, purpose: str) -> str:
     parts = [purpose, realm(), str(user.pk), user.password, user.email.lower(), str(user.is_active)]
     parts.append(user.invited_at.isoformat() if user.invited_at else "")
-    return salted_hmac("dealernet.link", "\x1f".join(parts), algorithm="sha256").hexdigest()[:40]
+    return salted_hmac("dealernet.link", "\x1f".join(parts), secret=_key(), algorithm="sha256").hexdigest()[:40]
 
 
 def make_link(user: User, purpose: Purpose) -> str:
     """The secret part of a link for one person; url-safe."""
-    return signing.dumps([purpose, user.pk.hex, _fingerprint(user, purpose)], salt="dealernet.link")
+    return signing.dumps([purpose, user.pk.hex, _fingerprint(user, purpose)], key=_key(), salt="dealernet.link")
 
 
 def person_of_link(text: str) -> tuple[User, Purpose]:
-    """The person a link is for, and why. Raises Invalid for a link that is not ours, too old, used or from elsewhere."""
+    """The person a link is for, and why. Raises Invalid for one not ours, too old, used or from elsewhere."""
     wrong = Invalid({"": _("This link is no longer valid. Please ask for a new one.")}, code="link_invalid")
     if text.startswith(_FIRST_LINK):
         first = _person_of_first(text.removeprefix(_FIRST_LINK))
@@ -68,8 +74,8 @@ def person_of_link(text: str) -> tuple[User, Purpose]:
             raise wrong
         return first, "invite"
     try:
-        purpose, user_id, fingerprint = signing.loads(text, salt="dealernet.link")
-        signing.loads(text, salt="dealernet.link", max_age=VALID_FOR[purpose])
+        purpose, user_id, fingerprint = signing.loads(text, key=_key(), salt="dealernet.link")
+        signing.loads(text, key=_key(), salt="dealernet.link", max_age=VALID_FOR[purpose])
     except (signing.BadSignature, ValueError, KeyError, TypeError):
         raise wrong from None
     user = User.objects.filter(pk=user_id, is_active=True).first()

@@ -22,9 +22,7 @@ def put_in_outbox(*, to: str, subject: str, body: str) -> OutboxMail:
 
     `subject` is one line (line breaks are taken out, so that no header can be smuggled in).
     """
-    mail = OutboxMail.objects.create(
-        to=to, subject=" ".join(subject.split())[:200], body=body, at=clock.now()
-    )
+    mail = OutboxMail.objects.create(to=to, subject=" ".join(subject.split())[:200], body=body, at=clock.now())
     if not settings.DEMO:
         of = realm()
         transaction.on_commit(lambda: _wake_sender(of), robust=True)
@@ -47,9 +45,7 @@ def send_waiting() -> int:
         return 0
     sent = 0
     for mail_id in list(
-        OutboxMail.objects.filter(state=OutboxMail.State.WAITING)
-        .order_by("at")
-        .values_list("pk", flat=True)[:100]
+        OutboxMail.objects.filter(state=OutboxMail.State.WAITING).order_by("at").values_list("pk", flat=True)[:100]
     ):
         with transaction.atomic():
             mail = (

@@ -81,7 +81,7 @@ class LanguageMiddleware:
             response = self.get_response(request)
         if response.streaming:
             response.streaming_content = _in_language(language, response.streaming_content)
-        response.headers.setdefault("Content-Language", language)
+        response.headers.setdefault("Content-Language", request.LANGUAGE_CODE)
         patch_vary_headers(response, ("Accept-Language",))
         return response
 

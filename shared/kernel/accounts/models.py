@@ -94,8 +94,8 @@ class Anonymous:
 class Session(models.Model):
     """One sign-in on one device. The cookie's key is stored as its SHA-256 only.
 
-    `realm` names the tenant it was made for ("portal" or the dealership's id) and is compared at every request, so a row
-    that ends up in another schema (a restore, a copy) signs nobody in.
+    `realm` names the tenant it was made for ("portal" or the dealership's id) and is compared at every request, so a
+    row that ends up in another schema (a restore, a copy) signs nobody in.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -136,7 +136,8 @@ class Token(models.Model):
 
 
 class OutboxMail(models.Model):
-    """A mail that this tenant sends. The demo keeps it to be read at /outbox/; elsewhere a worker sends it and blanks the body."""
+    """A mail that this tenant sends. The demo keeps it to be read at /outbox/; elsewhere a worker sends it and then
+    blanks the body."""
 
     class State(models.TextChoices):
         WAITING = "waiting", _("Waiting")

@@ -254,7 +254,7 @@ RIGHTS: dict[Role, frozenset[Right]] = {
     Role.PARTS_CLERK: frozenset({_.STOCK_READ, _.STOCK_WRITE, _.SERVICE_READ}),
     Role.STOCK_CLERK: frozenset({_.STOCK_READ, _.STOCK_WRITE}),
     Role.FINANCE_CLERK: frozenset({_.FINANCE_READ, _.SALES_READ}),
-    # People and settings, no customer data: so neither the audit trail (it shows values before and after) nor the ledger.
+    # People and settings, no customer data: so neither the audit trail (it shows values) nor the ledger.
     Role.IT_ADMIN: frozenset({_.PEOPLE_MANAGE, _.SETTINGS_MANAGE, _.EXCHANGE_READ, _.EXCHANGE_REPAIR}),
 }
 

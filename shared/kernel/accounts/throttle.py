@@ -27,8 +27,8 @@ class Limit:
     seconds: int
 
 
-# A person who mistypes is let in again after a quarter of an hour; a guesser gets some forty tries an hour for one login
-# from one place. The limit over all places is higher, so that a stranger cannot lock a known login out by a few tries.
+# A person who mistypes is let in again after a quarter of an hour; a guesser gets some forty tries an hour for one
+# login from one place. The limit over all places is higher, so that a stranger cannot lock a known login out by a few tries.
 SIGN_IN_PAIR = Limit("sign-in-pair", 10, 900)
 SIGN_IN_LOGIN = Limit("sign-in-login", 100, 3600)
 SIGN_IN_ADDRESS = Limit("sign-in-address", 100, 900)

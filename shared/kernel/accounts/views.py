@@ -201,9 +201,7 @@ def end_sign_in(request: HttpRequest, id: str) -> HttpResponseBase:
 @require_POST
 def end_other_sign_ins(request: HttpRequest) -> HttpResponseBase:
     """End all of one's sign-ins but this one."""
-    actions.end_sessions(
-        actor=Actor.of(request.user), person=request.user, keep_key=request.session.session_key
-    )
+    actions.end_sessions(actor=Actor.of(request.user), person=request.user, keep_key=request.session.session_key)
     messages.success(request, _("All other sign-ins have ended."))
     return redirect("accounts:account")
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils import translation
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
@@ -29,6 +30,10 @@ class BearerAuthentication(BaseAuthentication):
             throttle.count(WRONG_TOKENS, address)
             raise AuthenticationFailed()
         request._request.user = token.user
+        if not request.META.get("HTTP_ACCEPT_LANGUAGE"):
+            # Only now is it known who asks; LanguageMiddleware ends this together with its own choice.
+            request._request.LANGUAGE_CODE = token.user.language
+            translation.activate(token.user.language)
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:

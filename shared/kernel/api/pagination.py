@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
@@ -38,16 +38,17 @@ class CursorPages(BasePagination):
     request: Request
     next_cursor: str | None = None
 
-    def paginate_queryset(
-        self, queryset: QuerySet[Any], request: Request, view: Any = None
-    ) -> list[Any]:
+    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:
         self.request = request
         limit = self._limit(request)
         order = _total(queryset, getattr(view, "ordering", None))
         rows = queryset.order_by(*order)
         cursor = request.query_params.get("cursor")
         if cursor:
-            rows = rows.filter(_after(queryset.model, order, _decode(cursor, order)))
+            try:
+                rows = rows.filter(_after(order, _decode(cursor, order)))
+            except (ValidationError, ValueError, TypeError):  # a value of another type than its column's
+                raise ApiProblem("cursor_invalid") from None
         found = list(rows[: limit + 1])
         if len(found) > limit:
             found.pop()
@@ -106,7 +107,7 @@ def _value(row: Any, name: str) -> Any:
     return row
 
 
-def _after(model: type[Model], order: list[str], values: list[Any]) -> Q:
+def _after(order: list[str], values: list[Any]) -> Q:
     """Rows behind `values` in the order: (a, b) after (x, y) is a>x, or a=x and b>y (< where descending)."""
     behind, equal = Q(), Q()
     for name, value in zip(order, values, strict=True):
@@ -145,6 +146,6 @@ def _decode(cursor: str, order: list[str]) -> list[Any]:
         if any(isinstance(v, datetime) and v.tzinfo is None for v in values):
             raise ValueError
         json.dumps(tagged, ensure_ascii=False).encode()
-    except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError, ValidationError):
+    except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError):
         raise ApiProblem("cursor_invalid") from None
     return values

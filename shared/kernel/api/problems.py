@@ -42,8 +42,18 @@ def register(code: str, status: int, title: Text, remedy: Text) -> None:
 
 for _entry in (
     ("bad_request", 400, _("The request cannot be read"), _("Check address, headers and body.")),
-    ("malformed_json", 400, _("The body is not valid JSON"), _("Send one JSON document in UTF-8 without repeated names.")),
-    ("idempotency_key_invalid", 400, _("The Idempotency-Key cannot be used"), _("Send 1 to 255 printable ASCII characters.")),
+    (
+        "malformed_json",
+        400,
+        _("The body is not valid JSON"),
+        _("Send one JSON document in UTF-8 without repeated names."),
+    ),
+    (
+        "idempotency_key_invalid",
+        400,
+        _("The Idempotency-Key cannot be used"),
+        _("Send 1 to 255 printable ASCII characters."),
+    ),
     ("cursor_invalid", 400, _("The cursor is not valid"), _("Start again at the first page and follow “next”.")),
     ("not_authenticated", 401, _("No sign-in"), _("Send a token: “Authorization: Bearer dn_…”.")),
     ("token_invalid", 401, _("The token is not valid"), _("It may be revoked or expired. Make a new one.")),
@@ -62,7 +72,12 @@ for _entry in (
     ("invalid", 422, _("The content is not valid"), _("Correct the fields named under “errors”.")),
     ("idempotency_key_reused", 422, _("The Idempotency-Key was used before"), _("Use a new key for a new request.")),
     ("too_many_requests", 429, _("Too many requests"), _("Wait the seconds named in Retry-After.")),
-    ("server_error", 500, _("Something went wrong on our side"), _("Try again. If it stays, tell us the request's id.")),
+    (
+        "server_error",
+        500,
+        _("Something went wrong on our side"),
+        _("Try again. If it stays, tell us the request's id."),
+    ),
     ("unavailable", 503, _("The service is busy"), _("Try again in a moment.")),
 ):
     register(*_entry)

@@ -1,4 +1,4 @@
-"""The base of every serializer that takes input: it knows its fields, refuses all others and names every error at once."""
+"""The base of every serializer that takes input: it refuses names it does not know and tells every error at once."""
 
 from collections.abc import Mapping
 from typing import Any

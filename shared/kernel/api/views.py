@@ -7,6 +7,12 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from drf_spectacular.renderers import (
+    OpenApiJsonRenderer,
+    OpenApiJsonRenderer2,
+    OpenApiYamlRenderer,
+    OpenApiYamlRenderer2,
+)
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -51,10 +57,10 @@ class ApiView(APIView):
         return view
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
         if int(request.META.get("CONTENT_LENGTH") or 0) > self.max_body:
             raise ApiProblem("too_large")
         _ = request._request.body  # kept, so that Idempotency-Key can compare bytes after parsing
+        super().initial(request, *args, **kwargs)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
@@ -68,7 +74,9 @@ class ApiView(APIView):
 
     def checked(self, serializer_class: type[Any], **context: Any) -> Any:
         """The request's body, checked by a serializer. Raises ValidationError (422)."""
-        serializer = serializer_class(data=self.request.data, context={"view": self, "request": self.request, **context})
+        serializer = serializer_class(
+            data=self.request.data, context={"view": self, "request": self.request, **context}
+        )
         serializer.is_valid(raise_exception=True)
         return serializer.validated_data
 
@@ -85,6 +93,12 @@ class SchemaView(SpectacularAPIView):
 
     authentication_classes: ClassVar[list[Any]] = []
     permission_classes: ClassVar[list[Any]] = []
+    renderer_classes: ClassVar[list[Any]] = [
+        OpenApiJsonRenderer2,
+        OpenApiJsonRenderer,
+        OpenApiYamlRenderer,
+        OpenApiYamlRenderer2,
+    ]
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         # The portal and a dealership offer different addresses; the schema is that of the host asked.
@@ -103,7 +117,9 @@ class DocsView(SpectacularSwaggerSplitView):
 @open_to_all
 def problems(request: HttpRequest) -> HttpResponseBase:
     """All kinds of problems."""
-    return render(request, "api/problems.html", {"problems": sorted(PROBLEMS.values(), key=lambda p: (p.status, p.code))})
+    return render(
+        request, "api/problems.html", {"problems": sorted(PROBLEMS.values(), key=lambda p: (p.status, p.code))}
+    )
 
 
 @open_to_all

@@ -28,8 +28,8 @@ def record(
     """Add one row to the audit trail of the bound tenant and return it.
 
     `action` is "<app>.<verb>" ("leads.accept"); `obj` a saved model instance; `before`/`after` hold the changed values
-    (dates, decimals and UUIDs are fine). Event time is the kernel clock's; the origin is that of `coming_from`, the demo's
-    while the clock is set, else that of the kind of actor.
+    (dates, decimals and UUIDs are fine). Event time is the kernel clock's; the origin is that of `coming_from`, the
+    demo's while the clock is set, else that of the kind of actor.
     """
     entry_model = app_registry.get_model("audit", "Entry")
     origin = current_origin() or ("demo" if clock.in_history() else _ORIGIN_OF_KIND[actor.kind])

@@ -21,7 +21,7 @@ class Origin(models.TextChoices):
 
 
 class Entry(models.Model):
-    """One action. `at` is the event's time, `recorded_at` the database's own. `before` and `after` hold what changed."""
+    """One action. `at` is the event's time, `recorded_at` the database's own. `before` and `after`: what changed."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     number = IdentityField()

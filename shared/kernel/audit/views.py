@@ -39,9 +39,7 @@ class Entries(ListPage):
         Column("recorded_at", _("Recorded"), kind="datetime", export_only=True),
     )
     filters = (
-        Search(
-            fields=("action", "actor_name", "object_label", "object_id"), placeholder=_("Action, person, record")
-        ),
+        Search(fields=("action", "actor_name", "object_label", "object_id"), placeholder=_("Action, person, record")),
         DateRange("at", _("Period")),
         Choice("origin", _("Came through"), choices=Origin),
     )

@@ -27,7 +27,7 @@ def link_in(text: str) -> str:
 
 
 def test_roles_of_the_two_tiers_do_not_overlap():
-    assert PORTAL_ROLES | DEALERSHIP_ROLES == set(Role)
+    assert set(Role) == PORTAL_ROLES | DEALERSHIP_ROLES
     assert not PORTAL_ROLES & DEALERSHIP_ROLES
     assert (len(PORTAL_ROLES), len(DEALERSHIP_ROLES)) == (8, 13)
 
@@ -107,7 +107,13 @@ def test_an_invited_person_chooses_a_password_and_signs_in(wall, north):
     boss = north.client("it_admin")
     answer = boss.post(
         "/people/invite/",
-        {"name": "王小明", "login": "wang.xm", "role": "sales_consultant", "email": "w@x.example", "language": "zh-hans"},
+        {
+            "name": "王小明",
+            "login": "wang.xm",
+            "role": "sales_consultant",
+            "email": "w@x.example",
+            "language": "zh-hans",
+        },
     )
     assert answer.status_code == 302
     with north.bound():
@@ -179,20 +185,17 @@ def test_wrong_input_names_each_field_and_keeps_what_was_typed(wall, north):
         {"name": "Somebody", "login": "a b", "role": "lead_desk", "email": "nonsense", "language": "xx"},
     )
     assert answer.status_code == 422
-    assert "Somebody" in answer.text and "nonsense" in answer.text
+    assert "Somebody" in answer.text
+    assert "nonsense" in answer.text
     assert set(answer.context["form"].errors) == {"role", "email", "language"}
-    with north.bound():
-        with pytest.raises(Invalid) as refused:
-            actions.add_person(
-                actor=SYSTEM, login="a b", name=" ", role="lead_desk", email="nonsense", language="xx"
-            )
+    with north.bound(), pytest.raises(Invalid) as refused:
+        actions.add_person(actor=SYSTEM, login="a b", name=" ", role="lead_desk", email="nonsense", language="xx")
     assert set(refused.value.fields) == {"login", "name", "role", "email", "language"}
 
 
 def test_a_login_is_taken_whatever_its_case(wall, north):
-    with north.bound():
-        with pytest.raises(Invalid) as refused:
-            actions.add_person(actor=SYSTEM, login="TECHNICIAN", name="X", role="technician")
+    with north.bound(), pytest.raises(Invalid) as refused:
+        actions.add_person(actor=SYSTEM, login="TECHNICIAN", name="X", role="technician")
     assert (refused.value.code, list(refused.value.fields)) == ("login_taken", ["login"])
 
 
@@ -246,9 +249,7 @@ def test_nobody_changes_their_own_role_or_retires_themselves(wall, north):
     with north.bound():
         me = User.objects.get(role="it_admin")
         with pytest.raises(Invalid):
-            actions.change_person(
-                actor=boss, person=me, name="X", email="", phone="", role="technician", language="en"
-            )
+            actions.change_person(actor=boss, person=me, name="X", email="", phone="", role="technician", language="en")
         with pytest.raises(Conflict):
             actions.retire_person(actor=boss, person=me)
 
@@ -280,9 +281,7 @@ def test_retiring_ends_sign_ins_tokens_and_links_at_once(wall, north):
     victim = north.user("sales_consultant")
     browser, boss = north.client(victim), north.client("it_admin")
     with north.bound():
-        _token, text = actions.create_token(
-            actor=Actor.of(victim), user=victim, name="x", scopes=["leads:read"]
-        )
+        _token, text = actions.create_token(actor=Actor.of(victim), user=victim, name="x", scopes=["leads:read"])
         link = links.make_link(victim, "reset")
     assert browser.get("/account/").status_code == 200
     assert boss.post(f"/people/{victim.pk}/retire/").status_code == 302

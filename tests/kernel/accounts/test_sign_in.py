@@ -42,8 +42,11 @@ def test_the_cookie_is_host_only_secure_and_http_only(wall, north):
     client = north.client()
     sign_in(client, "sales_consultant")
     cookie = client.cookies[SID]
-    assert cookie["secure"] and cookie["httponly"] and cookie["samesite"] == "Lax"
-    assert cookie["path"] == "/" and not cookie["domain"]
+    assert cookie["secure"]
+    assert cookie["httponly"]
+    assert cookie["samesite"] == "Lax"
+    assert cookie["path"] == "/"
+    assert not cookie["domain"]
 
 
 def test_the_table_holds_no_key_that_signs_in(wall, north):
@@ -231,9 +234,7 @@ def test_sign_in_needs_the_csrf_token(wall, north):
     assert client.post("/sign-in/", {"login": "sales_manager", "password": PASSWORD}).status_code == 403
     page = client.get("/sign-in/")
     token = page.text.split('name="csrfmiddlewaretoken" value="', 1)[1].split('"', 1)[0]
-    answer = client.post(
-        "/sign-in/", {"login": "sales_manager", "password": PASSWORD, "csrfmiddlewaretoken": token}
-    )
+    answer = client.post("/sign-in/", {"login": "sales_manager", "password": PASSWORD, "csrfmiddlewaretoken": token})
     assert answer.status_code == 302
 
 
@@ -352,7 +353,5 @@ def test_a_new_role_counts_from_the_next_request(wall, north):
     assert client.get("/people/").status_code == 403
     with north.bound():
         person = User.objects.get(login="sales_manager")
-        actions.change_person(
-            actor=SYSTEM, person=person, name="x", email="", phone="", role="it_admin", language="en"
-        )
+        actions.change_person(actor=SYSTEM, person=person, name="x", email="", phone="", role="it_admin", language="en")
     assert client.get("/people/").status_code == 200

@@ -42,13 +42,16 @@ def test_a_token_is_found_by_its_text_and_kept_as_a_hash(wall, north):
         assert text.startswith(f"dn_{token.prefix}_")
         assert text not in repr(Token.objects.filter(pk=token.pk).values().get())
         found = tokens.find(text)
-        assert found == token and found.user == person
+        assert found == token
+        assert found.user == person
         assert found.last_used_at is not None
         entry = Entry.objects.get(action="accounts.create_token")
         assert text not in str(entry.after)
 
 
-@pytest.mark.parametrize("change", [lambda t: t[:-1], lambda t: t + "x", lambda t: t.upper(), lambda t: "dn__", lambda t: ""])
+@pytest.mark.parametrize(
+    "change", [lambda t: t[:-1], lambda t: t + "x", lambda t: t.upper(), lambda t: "dn__", lambda t: ""]
+)
 def test_a_token_that_is_not_exactly_right_is_unknown(wall, north, change):
     with north.bound():
         _token, text = make(User.objects.get(role="sales_manager"))

@@ -1,0 +1,34 @@
+"""Finding the member of the network that a command speaks of."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from dealernet.config import ConfigurationError
+
+if TYPE_CHECKING:
+    from kernel.tenancy.directory import Member
+
+
+def member_at(host: str) -> Member:
+    """The member at a host name (`north.localhost`, with or without port) or with that slug. Call it unbound.
+
+    Raises ConfigurationError when there is none.
+    """
+    from kernel.tenancy import directory
+
+    name = directory.host_name(host)
+    base = os.environ.get("DEALERNET_BASE_DOMAIN", "localhost")
+    found = name and (directory.member_at(name) or directory.member_at(f"{name}.{base}"))
+    if not found:
+        raise ConfigurationError(f"There is no member at {host!r}. `dealernet dealer list` shows them.")
+    return found
+
+
+def web_host(slug: str) -> str:
+    """The host, with port where the network runs on *.localhost, under which browsers reach a member."""
+    base = os.environ.get("DEALERNET_BASE_DOMAIN", "localhost")
+    port = os.environ.get("DEALERNET_PORT", "")
+    local = base == "localhost" or base.endswith(".localhost")
+    return f"{slug}.{base}:{port}" if local and port else f"{slug}.{base}"

@@ -1,0 +1,61 @@
+"""Add people to the manufacturer or a dealership."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+NETWORK = True
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="verb", metavar="add", required=True)
+    add = verbs.add_parser("add", help="add a person; without a password a one-time invitation link is printed")
+    add.add_argument("--host", required=True, help="the member: its host (north.localhost) or slug (north)")
+    add.add_argument("--login", required=True, help="the sign-in name")
+    add.add_argument("--role", required=True, help="for example sales_consultant, lead_desk")
+    add.add_argument("--name", default="", help="the person's name (default: the sign-in name)")
+    add.add_argument("--email", default="", help="invitations and resets go there")
+    add.add_argument("--language", default="zh-hans", choices=["zh-hans", "zh-hant", "en"])
+    add.add_argument("--password-stdin", action="store_true", help="read the password from the first line of stdin")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Add the person. 1 when the input is refused."""
+    from django.db import transaction
+
+    from dealernet.commands._members import member_at, web_host
+    from kernel.accounts import actions
+    from kernel.accounts.actors import SYSTEM
+    from kernel.errors import DomainError
+    from kernel.tenancy.bindings import bound
+
+    member = member_at(args.host)
+    password = sys.stdin.readline().rstrip("\r\n") if args.password_stdin else None
+    try:
+        with bound(member.binding), transaction.atomic():
+            person = actions.add_person(
+                actor=SYSTEM,
+                login=args.login,
+                name=args.name or args.login,
+                role=args.role,
+                email=args.email,
+                language=args.language,
+                password=password,
+            )
+            link = "" if password else actions.invite(actor=SYSTEM, person=person, host=web_host(member.slug))
+    except DomainError as refusal:
+        if args.json:
+            print(json.dumps({"error": str(refusal)}, ensure_ascii=False))
+        print(f"dealernet user add: {refusal}", file=sys.stderr)
+        return 1
+    if args.json:
+        document = {"id": str(person.pk), "login": person.login, "role": person.role, "invitation": link or None}
+        print(json.dumps(document, ensure_ascii=False))
+        return 0
+    print(f"Added {person.login} ({person.role}) at {member.slug}.")
+    if link:
+        print("Open this address once, within seven days, and choose a password:")
+        print(link)
+    return 0

@@ -1,0 +1,121 @@
+"""`dealernet user add` and `dealernet token create`."""
+
+import argparse
+import io
+import json
+import re
+
+import pytest
+
+from dealernet.commands import token, user
+from dealernet.config import ConfigurationError
+from kernel.accounts import tokens
+from kernel.accounts.models import User
+
+PASSWORD = "a longer sentence 42"
+
+
+def call(module, *words: str) -> int:
+    parser = argparse.ArgumentParser()
+    module.configure(parser)
+    args = parser.parse_args([w for w in words if w != "--json"])
+    args.json = "--json" in words
+    return module.run(args)
+
+
+def add(*words: str, host: str = "north.localhost", login: str = "new.one", role: str = "technician") -> int:
+    return call(user, "add", "--host", host, "--login", login, "--role", role, *words)
+
+
+def test_a_person_with_a_password_signs_in(wall, north, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO(PASSWORD + "\n"))
+    assert add("--password-stdin", "--name", "新人", "--email", "n@x.example") == 0
+    answer = north.client().post("/sign-in/", {"login": "new.one", "password": PASSWORD})
+    assert answer.status_code == 302
+    with north.bound():
+        person = User.objects.get(login="new.one")
+    assert (person.name, person.email, person.role) == ("新人", "n@x.example", "technician")
+
+
+def test_without_a_password_a_link_is_printed_that_works_once(wall, north, capsys, monkeypatch):
+    monkeypatch.setenv("DEALERNET_PORT", "8000")
+    assert add(host="north") == 0
+    last = capsys.readouterr().out.strip().splitlines()[-1]
+    path = re.fullmatch(r"http://north\.localhost:8000(/password/link/\S+/)", last)[1]
+    client = north.client()
+    assert client.post(path, {"password": PASSWORD, "again": PASSWORD}).status_code == 302
+    assert client.get(path).status_code == 404
+
+
+def test_the_answer_as_json(wall, north, capsys):
+    assert add("--json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["login"], document["role"]) == ("new.one", "technician")
+    assert "/password/link/" in document["invitation"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"role": "lead_desk"}, "role"),
+        ({"login": "a b"}, "login"),
+        ({"login": "TECHNICIAN"}, "login"),
+    ],
+)
+def test_what_is_refused_says_why_and_adds_nobody(wall, north, capsys, words, said):
+    with north.bound():
+        before = User.objects.count()
+    assert add("--json", **words) == 1
+    shown = capsys.readouterr()
+    assert said in shown.err
+    assert json.loads(shown.out)["error"]
+    with north.bound():
+        assert User.objects.count() == before
+
+
+def test_a_weak_password_adds_nobody(wall, north, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("short\n"))
+    assert add("--password-stdin") == 1
+    with north.bound():
+        assert not User.objects.filter(login="new.one").exists()
+
+
+@pytest.mark.parametrize("host", ["west.localhost", "west", "not a host", ""])
+def test_an_unknown_member_is_named(wall, host):
+    with pytest.raises(ConfigurationError, match="no member"):
+        add(host=host)
+
+
+def test_the_token_stands_alone_on_the_last_line(wall, north, capsys):
+    assert (
+        call(token, "create", "--host", "north.localhost:8000", "--login", "SALES_manager", "--scope", "leads:read")
+        == 0
+    )
+    last = capsys.readouterr().out.splitlines()[-1]
+    with north.bound():
+        found = tokens.find(last)
+        assert found.user.login == "sales_manager"
+        assert found.scopes == ["leads:read"]
+
+
+def test_without_scopes_the_token_gets_all_of_the_role(wall, portal, capsys):
+    assert call(token, "create", "--host", "portal", "--login", "lead_desk", "--json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert "intake:write" in document["scopes"]
+    with portal.bound():
+        assert tokens.find(document["token"]).scopes == document["scopes"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--login", "nobody-at-all"],
+        ["--login", "technician", "--scope", "leads:write"],
+        ["--login", "technician", "--days", "999"],
+    ],
+)
+def test_a_token_that_may_not_be_made_is_refused(wall, north, capsys, words):
+    assert call(token, "create", "--host", "north", "--json", *words) == 1
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["error"]
+    assert "dn_" not in shown.out
