@@ -9,10 +9,14 @@ from typing import Any
 import openpyxl
 import pytest
 from django.core.exceptions import PermissionDenied
+from django.db import connection
+from django.db.models import Q
 from django.test import RequestFactory
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django_htmx.middleware import HtmxDetails
 
+from kernel.accounts.models import User
 from kernel.ui.lists import Choice, Column, DateRange, ListPage, Search, Toggle
 
 EXPORT = "customers_export"
@@ -259,3 +263,38 @@ def test_an_empty_value_is_a_dash_and_sorts_last():
     html = text(view=Gaps)
     assert html.index(">a</a>") < html.index(">b</a>")
     assert "–</td>" in html
+
+
+class People(ListPage):
+    """A list of real rows: the accounts of a dealership."""
+
+    title = "People"
+    columns = [
+        Column("name", "Name", sort="name", phone="title"),
+        Column("login", "Sign-in", sort="login"),
+        Column("number", "Number", value=lambda user: 1, kind="number"),
+    ]
+    filters = [Search(fields=("name", "login")), Toggle("active", "Active", where=Q(is_active=True))]
+    ordering = "login"
+    export_right = EXPORT
+
+    def get_queryset(self) -> Any:
+        return User.objects.all()
+
+
+def test_a_list_of_any_length_costs_two_queries(wall, north):
+    with north.bound(), CaptureQueriesContext(connection) as queries:
+        html = text("?q=a&active=1&sort=-name&size=10", view=People)
+    assert "<tbody" in html
+    assert len(queries) == 2
+
+
+def test_an_export_from_the_database_has_the_rows_of_the_list(wall, north):
+    with north.bound():
+        response = ask("?export=csv&active=1", view=People)
+        logins = list(User.objects.filter(is_active=True).order_by("login").values_list("login", flat=True))
+    body = b"".join(response.streaming_content)
+    response.file_to_stream.close()
+    rows = list(csv.reader(io.StringIO(body.decode("utf-8-sig"))))
+    assert [row[1] for row in rows[1:]] == logins
+    assert logins
