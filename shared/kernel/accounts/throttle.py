@@ -28,7 +28,8 @@ class Limit:
 
 
 # A person who mistypes is let in again after a quarter of an hour; a guesser gets some forty tries an hour for one
-# login from one place. The limit over all places is higher, so that a stranger cannot lock a known login out by a few tries.
+# login from one place. The limit over all places is higher, so that a stranger cannot lock a known login out by a few
+# tries.
 SIGN_IN_PAIR = Limit("sign-in-pair", 10, 900)
 SIGN_IN_LOGIN = Limit("sign-in-login", 100, 3600)
 SIGN_IN_ADDRESS = Limit("sign-in-address", 100, 900)
@@ -54,8 +55,7 @@ def _in_memory(key: str, seconds: int, add: int) -> int:
     now = time.monotonic()
     with _lock:
         if len(_memory) > 10_000:
-            for old in [k for k, (until, _) in _memory.items() if until <= now]:
-                del _memory[old]
+            _memory.clear()  # rather forget than grow without end
         until, count = _memory.get(key, (now + seconds, 0))
         _memory[key] = (until, count + add)
         return count + add

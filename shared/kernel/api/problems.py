@@ -15,7 +15,7 @@ from rest_framework import exceptions as drf
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
-from kernel.errors import Conflict, DomainError, FieldError, Forbidden, Invalid, Missing, Text, TooMany
+from kernel.errors import DomainError, FieldError, Forbidden, Invalid, Missing, Text, TooMany
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -191,7 +191,7 @@ def _of_drf(error: drf.APIException, request: Any) -> Response:
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's EXCEPTION_HANDLER. None for what nobody foresaw: that becomes a 500 problem without details."""
     request = context.get("request")
-    if isinstance(error, (Conflict, DomainError)):
+    if isinstance(error, DomainError):
         return _of_domain(error, request)
     if isinstance(error, Http404):
         return _of_domain(Missing(), request)

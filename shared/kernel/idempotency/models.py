@@ -9,9 +9,9 @@ from kernel.ids import new_id
 class StoredAnswer(models.Model):
     """The answer given to a request with an `Idempotency-Key`, kept until `expires_at` to be given again.
 
-    Written in the same transaction as the request's effect: a crash leaves neither. A request still running holds a lock
-    instead of a row. `owner` is the token's or the person's id; `fingerprint`
-    the SHA-256 of method, path, query and body.
+    Written in the same transaction as the request's effect: a crash leaves neither. A request still running holds a
+    lock instead of a row. `owner` is the token's or the person's id; `fingerprint` the SHA-256 of method, path, query,
+    content type and body.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)

@@ -2,8 +2,11 @@
 
 from typing import Any, ClassVar
 
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.http import Http404, HttpResponse
 from django.urls import include, path
 from rest_framework import serializers, status
+from rest_framework.exceptions import APIException
 from rest_framework.response import Response
 
 from kernel import clock
@@ -31,6 +34,14 @@ class PersonOut(StrictModelSerializer):
     class Meta:
         model = User
         fields = ("id", "login", "role")
+
+
+class Tags(StrictSerializer):
+    tags = serializers.ListField(child=serializers.CharField())
+
+
+class PersonName(StrictSerializer):
+    name = serializers.CharField()
 
 
 class Letters(ApiView):
@@ -74,6 +85,20 @@ class Closed(ApiView):
         return Response({})
 
 
+class Raw(ApiView):
+    """Answers with bytes of its own and takes a list."""
+
+    required: ClassVar[Any] = {"GET": None, "POST": None}
+    ordering = ("name",)
+
+    def get(self, request: Any) -> Response:
+        return self.page(User.objects.values("name", "id"), PersonName)
+
+    def post(self, request: Any) -> HttpResponse:
+        self.checked(Tags)
+        return HttpResponse(b"raw bytes", content_type="text/plain", status=202)
+
+
 class Few(ApiView):
     required: ClassVar[Any] = {"GET": None}
     calls_per_minute = 2
@@ -91,6 +116,10 @@ class Broken(ApiView):
         "invalid": Invalid({"vin": "The VIN has 17 characters.", "": "Nothing fits."}, code="vin_length"),
         "too_many": TooMany(7),
         "key": ApiProblem("idempotency_key_invalid"),
+        "django404": Http404("secret detail of the code"),
+        "django403": PermissionDenied("secret detail of the code"),
+        "django413": RequestDataTooBig("secret detail of the code"),
+        "drf503": APIException("secret detail of the code"),
         "bug": ZeroDivisionError("secret detail of the code"),
     }
 
@@ -104,6 +133,7 @@ urlpatterns = [
     path("api/v1/letters", Letters.as_view()),
     path("api/v1/people", People.as_view()),
     path("api/v1/closed", Closed.as_view()),
+    path("api/v1/raw", Raw.as_view()),
     path("api/v1/few", Few.as_view()),
     path("api/v1/broken/<str:kind>", Broken.as_view()),
 ]

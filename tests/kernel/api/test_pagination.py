@@ -1,5 +1,7 @@
 """Pages by cursor: complete, without repetition, whatever arrives meanwhile."""
 
+import base64
+import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from urllib.parse import urlsplit
@@ -90,3 +92,21 @@ def test_a_cursor_of_the_wrong_kind_for_its_column_is_refused(caller, north):
     check(caller(north, "technician").get(f"/api/v1/people?cursor={cursor}"), 400, "cursor_invalid")
     with pytest.raises(ApiProblem):
         pagination._decode(cursor, ["one column"])
+
+
+def test_an_order_that_is_not_total_is_made_so(caller, north):
+    client = caller(north, "technician")
+    with north.bound():
+        User.objects.update(name="same")
+    rows = [row for page in walk(client, "/api/v1/raw?limit=5") for row in page]
+    assert len(rows) == 13
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[["t", "2026-01-02T00:00:00"]], [["", {"a": 1}]], [["", None]], [["", "\ud800"]], [["?", 1]], [["n", "x"]]],
+)
+def test_a_forged_cursor_cannot_hold_odd_values(values):
+    cursor = base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
+    with pytest.raises(ApiProblem):
+        pagination._decode(cursor, ["x"])

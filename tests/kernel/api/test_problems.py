@@ -38,6 +38,10 @@ def post(client, body, **kw):
         ("invalid", 422, "invalid", "vin_length"),
         ("too_many", 429, "too_many_requests", "too_many_requests"),
         ("key", 400, "idempotency_key_invalid", "idempotency_key_invalid"),
+        ("django404", 404, "not_found", "not_found"),
+        ("django403", 403, "forbidden", "forbidden"),
+        ("django413", 413, "too_large", "too_large"),
+        ("drf503", 500, "server_error", "server_error"),
         ("bug", 500, "server_error", "server_error"),
     ],
 )
@@ -182,3 +186,10 @@ def test_nested_errors_are_flattened():
 def test_a_code_is_registered_once():
     with pytest.raises(ValueError, match="not_found"):
         problems.register("not_found", 404, "x", "y")
+
+
+def test_a_list_of_the_wrong_things_is_named_by_place(caller, north):
+    client = caller(north, "technician")
+    answer = client.post("/api/v1/raw", '{"tags": ["a", {}, []]}', content_type=JSON)
+    body = check(answer, 422, "invalid")
+    assert {e["field"] for e in body["errors"]} == {"tags.1", "tags.2"}

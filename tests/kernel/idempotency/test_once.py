@@ -113,6 +113,14 @@ def test_a_page_session_may_use_keys_too(wall, example, north):
     assert effects(north) == 1
 
 
+def test_an_answer_in_bytes_is_given_again_as_it_was(wall, example, north):
+    client = client_of(north)
+    headers = {"Idempotency-Key": "abc-1"}
+    answers = [client.post("/api/v1/raw", '{"tags": []}', content_type=JSON, headers=headers) for _ in range(2)]
+    assert [(a.status_code, a.content, a["Content-Type"]) for a in answers] == [(202, b"raw bytes", "text/plain")] * 2
+    assert answers[1]["Idempotent-Replayed"] == "true"
+
+
 def test_an_expired_answer_is_forgotten(wall, example, north):
     client = client_of(north)
     post(client, LETTER, "abc-1")
