@@ -1,0 +1,239 @@
+"""Writes of the dealership's own settings and people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import date
+from typing import IO, Any
+from uuid import UUID
+from zoneinfo import available_timezones
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import transaction
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
+
+from dealer.organisation import logos
+from dealer.organisation.models import Department, DepartmentKind, Duty, Employee, Profile, Site
+from dealer.organisation.queries import forget_profile
+from kernel import audit
+from kernel.accounts.actors import Actor
+from kernel.accounts.models import LANGUAGES, User
+from kernel.accounts.roles import Right
+from kernel.automotive import phone as phones
+from kernel.errors import FieldError, Invalid
+from kernel.money import SYMBOLS
+from kernel.ui.branding import ENOUGH, HEX, contrast, readable_on
+
+EDITABLE = (
+    "name",
+    "short_name",
+    "phone",
+    "email",
+    "province",
+    "city",
+    "address",
+    "language",
+    "time_zone",
+    "currency",
+    "primary_colour",
+    "accent_colour",
+)
+_SEEN = frozenset({"name", "short_name", "primary_colour", "accent_colour"})
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@transaction.atomic
+def update_profile(*, actor: Actor, **fields: Any) -> Profile:
+    """Change the dealership's name, address, language, time zone, currency or colours; only the fields given.
+
+    A colour is refused when neither white nor dark text is readable on it. Raises Invalid.
+    """
+    actor.require(Right.SETTINGS_MANAGE)
+    unknown = set(fields) - set(EDITABLE)
+    if unknown:
+        raise TypeError(f"the profile has no field {sorted(unknown)}")
+    mine = Profile.objects.select_for_update().get()
+    clean: dict[str, Any] = {}
+    errors: list[FieldError] = []
+    for key, value in fields.items():
+        try:
+            clean[key] = _clean(key, value)
+        except Invalid as error:
+            errors += error.errors
+    if errors:
+        raise Invalid(errors)
+    before, after = audit.changes(mine, **clean)
+    if after:
+        mine.theme_version += bool(_SEEN & set(after))
+        mine.save()
+        audit.record(actor=actor, action="organisation.update_profile", obj=mine, before=before, after=after)
+        transaction.on_commit(forget_profile)
+        forget_profile()
+    return mine
+
+
+def _clean(key: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise Invalid({key: _("Enter text here.")}, code="type")
+    value = " ".join(_CONTROL.sub(" ", value).split())
+    field = Profile._meta.get_field(key)
+    if field.max_length and len(value) > field.max_length:
+        raise Invalid({key: _("This is too long. Shorten it.")}, code="too_long")
+    if key == "name" and not value:
+        raise Invalid({key: _("Enter the name of the dealership.")}, code="required")
+    if key == "language" and value not in dict(LANGUAGES):
+        raise Invalid({key: _("Choose one of the values offered.")}, code="choice")
+    if key == "time_zone" and value not in available_timezones():
+        raise Invalid({key: _("Choose one of the values offered.")}, code="choice")
+    if key == "currency" and value not in SYMBOLS:
+        raise Invalid({key: _("Choose one of the values offered.")}, code="choice")
+    if key == "email" and value:
+        try:
+            validate_email(value)
+        except ValidationError:
+            message = _("This is not an e-mail address. Enter it like name@example.com.")
+            raise Invalid({key: message}, code="email") from None
+    if key == "phone" and value:
+        report = phones.normalise(value)
+        if report.e164 is None:
+            raise Invalid([FieldError(key, problem.code, problem.message) for problem in report.problems])
+        return report.e164
+    return _colour(key, value) if key.endswith("_colour") else value
+
+
+def _colour(key: str, value: str) -> str:
+    """A colour in small letters, or "" for the product's own. WCAG 2.1, success criterion 1.4.3: 4.5 to 1."""
+    if not value:
+        return ""
+    if not HEX.match(value):
+        raise Invalid({key: _("Enter a colour as # and six digits, for example #0b5fa5.")}, code="colour")
+    ratio = contrast(value, readable_on(value))
+    if ratio < ENOUGH:
+        message = format_lazy(
+            _("Text cannot be read on this colour: its contrast is {ratio} to 1, and 4.5 is needed. Make it darker."),
+            ratio=f"{ratio:.1f}",
+        )
+        raise Invalid({key: message}, code="contrast")
+    return value.lower()
+
+
+@transaction.atomic
+def set_logo(*, actor: Actor, upload: IO[bytes], size: int) -> Profile:
+    """Put a new logo in the place of the old one; `size` in bytes is what the upload says of itself. Raises Invalid."""
+    actor.require(Right.SETTINGS_MANAGE)
+    picture = logos.cleaned(upload, size=size)
+    mine = Profile.objects.select_for_update().get()
+    return _swap_logo(mine, logos.store(mine.id, picture), actor, "organisation.set_logo")
+
+
+@transaction.atomic
+def remove_logo(*, actor: Actor) -> Profile:
+    """Go back to the name's first letter."""
+    actor.require(Right.SETTINGS_MANAGE)
+    return _swap_logo(Profile.objects.select_for_update().get(), "", actor, "organisation.remove_logo")
+
+
+def _swap_logo(mine: Profile, name: str, actor: Actor, action: str) -> Profile:
+    old, mine.logo = mine.logo, name
+    mine.theme_version += 1
+    mine.save(update_fields=["logo", "theme_version"])
+    audit.record(actor=actor, action=action, obj=mine, before={"logo": old}, after={"logo": name})
+    forget_profile()
+
+    def tidy() -> None:
+        forget_profile()
+        logos.remove(mine.id, old)
+
+    transaction.on_commit(tidy)
+    return mine
+
+
+@transaction.atomic
+def save_site(
+    *, actor: Actor, site: Site | None = None, departments: Iterable[str] | None = None, **fields: Any
+) -> Site:
+    """Add a site, or change one; `departments` are the kinds that run there now. Raises Invalid.
+
+    A department that is taken away stays for the records, inactive.
+    """
+    actor.require(Right.SETTINGS_MANAGE)
+    known = {"name", "phone", "province", "city", "address", "active"}
+    if set(fields) - known:
+        raise TypeError(f"a site has no field {sorted(set(fields) - known)}")
+    name = str(fields.get("name", site.name if site else "")).strip()
+    if not name:
+        raise Invalid({"name": _("Enter the name of the site.")}, code="required")
+    wanted = set(departments) if departments is not None else None
+    if wanted is not None and wanted - set(DepartmentKind.values):
+        raise Invalid({"departments": _("Choose one of the values offered.")}, code="choice")
+    if site is not None and site.is_main and fields.get("active") is False:
+        raise Invalid({"active": _("The main site cannot be closed.")}, code="main_site")
+    created = site is None
+    site = site or Site(is_main=not Site.objects.exists())
+    before, after = audit.changes(site, **{**fields, "name": name})
+    site.save()
+    if wanted is not None:
+        after["departments"] = sorted(wanted)
+        _set_departments(site, wanted)
+    audit.record(
+        actor=actor,
+        action="organisation.add_site" if created else "organisation.update_site",
+        obj=site,
+        before=None if created else before,
+        after=after,
+    )
+    return site
+
+
+def _set_departments(site: Site, wanted: set[str]) -> None:
+    present = {department.kind: department for department in site.departments.filter(name="")}
+    for kind in sorted(wanted - set(present)):
+        Department.objects.create(site=site, kind=kind)
+    for kind, department in present.items():
+        if department.active != (kind in wanted):
+            department.active = kind in wanted
+            department.save(update_fields=["active"])
+
+
+@transaction.atomic
+def set_employee(
+    *,
+    actor: Actor,
+    user: User,
+    department_id: UUID | None = None,
+    job_title: str = "",
+    duties: Iterable[str] = (),
+    joined_on: date | None = None,
+) -> Employee:
+    """Say where a person works and which duties they have. The site is the department's. Raises Invalid."""
+    actor.require(Right.PEOPLE_MANAGE)
+    chosen = sorted(set(duties))
+    if set(chosen) - set(Duty.values):
+        raise Invalid({"duties": _("Choose one of the values offered.")}, code="choice")
+    department = Department.objects.filter(pk=department_id, active=True).first() if department_id else None
+    if department_id and department is None:
+        raise Invalid({"department": _("Choose one of the values offered.")}, code="choice")
+    employee = Employee.objects.filter(user=user).first()
+    created = employee is None
+    employee = employee or Employee(user=user)
+    before, after = audit.changes(
+        employee,
+        department_id=department.pk if department else None,
+        site_id=department.site_id if department else None,
+        job_title=job_title.strip()[:80],
+        duties=chosen,
+        joined_on=joined_on,
+    )
+    employee.save()
+    if created or after:
+        audit.record(
+            actor=actor,
+            action="organisation.set_employee",
+            obj=employee,
+            before=None if created else before,
+            after=after,
+        )
+    return employee

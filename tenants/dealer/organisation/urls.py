@@ -1,0 +1,17 @@
+from django.urls import path
+
+from dealer.organisation import views
+
+app_name = "organisation"
+urlpatterns = [
+    path("", views.today, name="home"),
+    path("today/", views.today, name="today"),
+    path("settings/", views.settings, name="settings"),
+    path("settings/logo/", views.set_logo, name="set_logo"),
+    path("settings/logo/remove/", views.remove_logo, name="remove_logo"),
+    path("settings/sites/new/", views.site, name="new_site"),
+    path("settings/sites/<str:id>/", views.site, name="site"),
+    path("settings/staff/", views.staff, name="staff"),
+    path("settings/staff/<str:id>/", views.employee, name="employee"),
+    path("logo/<str:name>", views.logo, name="logo"),
+]

@@ -1,0 +1,198 @@
+"""Pages of the dealership itself: today's list, settings, logo, people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.cache import patch_cache_control
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from dealer.organisation import actions, logos, queries
+from dealer.organisation.forms import EmployeeForm, LogoForm, ProfileForm, SiteForm
+from dealer.organisation.models import Duty
+from dealer.organisation.today import sections_for
+from kernel.accounts.access import find, open_to_all, requires, signed_in
+from kernel.accounts.actors import Actor
+from kernel.accounts.models import User
+from kernel.accounts.roles import Right, Role
+from kernel.errors import Invalid, Missing
+from kernel.ui import navigation
+from kernel.ui.lists import Choice, Column, ListPage, Search
+
+page = require_http_methods(["GET", "HEAD", "POST"])
+#: Keys of the navigation that are no jobs of their own.
+_NO_JOBS = frozenset({"today", "people", "settings", "account", "sign_out"})
+
+
+def _status(form: Any) -> int:
+    return 422 if form.is_bound and form.errors else 200
+
+
+@signed_in
+@require_GET
+def today(request: HttpRequest) -> HttpResponseBase:
+    """The start page: what this person has to do, the most urgent first."""
+    sections = sections_for(request.user)
+    jobs = []
+    if not sections:
+        jobs = [entry for item, entry in navigation.entries(request) if not item.menu and item.key not in _NO_JOBS]
+    return render(request, "organisation/today.html", {"sections": sections, "jobs": jobs})
+
+
+# -- settings
+
+
+@requires(Right.SETTINGS_MANAGE)
+@page
+def settings(request: HttpRequest) -> HttpResponseBase:
+    """Name, address, language, money, colours."""
+    mine = queries.profile()
+    form = ProfileForm.of(mine, request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            actions.update_profile(actor=Actor.of(request.user), **form.cleaned_data)
+        except Invalid as refusal:
+            refusal.add_to(form)
+        else:
+            messages.success(request, _("Saved."))
+            return redirect("organisation:settings")
+    context = {"form": form, "logo_form": LogoForm(), "mine": mine, "sites": queries.sites()}
+    return render(request, "organisation/settings.html", context, status=_status(form))
+
+
+@requires(Right.SETTINGS_MANAGE)
+@require_POST
+def set_logo(request: HttpRequest) -> HttpResponseBase:
+    """Upload the logo."""
+    form = LogoForm(request.POST, request.FILES)
+    if form.is_valid():
+        upload = form.cleaned_data["logo"]
+        try:
+            actions.set_logo(actor=Actor.of(request.user), upload=upload, size=upload.size)
+        except Invalid as refusal:
+            refusal.add_to(form)
+        else:
+            messages.success(request, _("The logo has been changed."))
+            return redirect("organisation:settings")
+    mine = queries.profile()
+    context = {"form": ProfileForm.of(mine), "logo_form": form, "mine": mine, "sites": queries.sites()}
+    return render(request, "organisation/settings.html", context, status=422)
+
+
+@requires(Right.SETTINGS_MANAGE)
+@require_POST
+def remove_logo(request: HttpRequest) -> HttpResponseBase:
+    """Take the logo away."""
+    actions.remove_logo(actor=Actor.of(request.user))
+    messages.success(request, _("The logo has been taken away."))
+    return redirect("organisation:settings")
+
+
+@open_to_all
+@require_GET
+def logo(request: HttpRequest, name: str) -> HttpResponseBase:
+    """The logo in force; the sign-in page shows it too. Its name changes with every new one."""
+    mine = queries.profile()
+    picture = logos.read(mine.id, mine.logo) if mine.logo and name == mine.logo else None
+    if picture is None:
+        raise Missing()
+    response = HttpResponse(picture, content_type="image/png")
+    response.headers["Content-Security-Policy"] = "default-src 'none'"
+    patch_cache_control(response, public=True, max_age=86400, immutable=True)
+    return response
+
+
+@requires(Right.SETTINGS_MANAGE)
+@page
+def site(request: HttpRequest, id: str = "") -> HttpResponseBase:
+    """Add or change a site."""
+    found = find(queries.sites(), id) if id else None
+    form = SiteForm.of(found, request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            actions.save_site(actor=Actor.of(request.user), site=found, **form.cleaned_data)
+        except Invalid as refusal:
+            refusal.add_to(form)
+        else:
+            messages.success(request, _("Saved."))
+            return redirect("organisation:settings")
+    return render(request, "organisation/site.html", {"form": form, "site": found}, status=_status(form))
+
+
+# -- people
+
+
+def _duties(user: User) -> str:
+    employee = getattr(user, "employee", None)
+    return ", ".join(str(Duty(duty).label) for duty in employee.duties if duty in Duty.values) if employee else ""
+
+
+def _department(user: User) -> str:
+    employee = getattr(user, "employee", None)
+    return str(employee.department) if employee and employee.department else ""
+
+
+def _site(user: User) -> str:
+    employee = getattr(user, "employee", None)
+    return str(employee.site) if employee and employee.site else ""
+
+
+class StaffPage(ListPage):
+    """Who works where, with which duties. Accounts themselves are managed under People."""
+
+    title = gettext_lazy("Staff")
+    subtitle = gettext_lazy("Where everyone works and which duties they have")
+    columns = [
+        Column("name", gettext_lazy("Name"), sort="name", phone="title"),
+        Column("role", gettext_lazy("Role"), sort="role", phone="subtitle"),
+        Column("department", gettext_lazy("Department"), value=_department, sort="employee__department__kind"),
+        Column("site", gettext_lazy("Site"), value=_site, sort="employee__site__name"),
+        Column("duties", gettext_lazy("Duties"), value=_duties),
+        Column("phone", gettext_lazy("Phone"), kind="phone", phone="call"),
+    ]
+    filters = [
+        Search(fields=("name", "login"), placeholder=gettext_lazy("Name")),
+        Choice(
+            "role", gettext_lazy("Role"), choices=lambda: [(r.value, r.label) for r in Role if r.tier == "dealership"]
+        ),
+    ]
+    ordering = "name"
+    export_right = Right.PEOPLE_MANAGE
+    export_name = "staff"
+
+    def get_queryset(self) -> Any:
+        return queries.people().filter(is_active=True)
+
+    def row_url(self, row: User) -> str:
+        return reverse("organisation:employee", args=[row.pk])
+
+
+staff = requires(Right.PEOPLE_MANAGE)(StaffPage.as_view())
+
+
+@requires(Right.PEOPLE_MANAGE)
+@page
+def employee(request: HttpRequest, id: str) -> HttpResponseBase:
+    """Where one person works, and their duties."""
+    person = queries.access_person_for_editing(id, request.user)
+    now = queries.employee_of(person)
+    initial = {}
+    if now:
+        initial = {name: getattr(now, name) for name in ("department_id", "job_title", "duties", "joined_on")}
+    form = EmployeeForm(request.POST or None, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        try:
+            actions.set_employee(actor=Actor.of(request.user), user=person, **form.cleaned_data)
+        except Invalid as refusal:
+            refusal.add_to(form)
+        else:
+            messages.success(request, _("Saved."))
+            return redirect("organisation:staff")
+    return render(request, "organisation/employee.html", {"form": form, "person": person}, status=_status(form))
