@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, partial
 from math import ceil
 from typing import Any, ClassVar
 
@@ -413,7 +413,8 @@ class ListPage(View):
         return {}
 
     def may_export(self) -> bool:
-        return self.export_right is not None and self.request.user.has(self.export_right)
+        user: Any = self.request.user
+        return self.export_right is not None and user.has(self.export_right)
 
     def on_export(self, form: str, rows: int) -> None:
         """Called in the export's transaction when the file is complete."""
@@ -611,9 +612,10 @@ class ListPage(View):
         wanted = request.GET.get("export", "")
         if wanted:
             return self.export(wanted)
-        partial = getattr(request, "htmx", False) and not request.htmx.history_restore_request
-        partial = partial and request.htmx.target == "list"
-        template = self.body_template_name if partial else self.template_name
+        htmx: Any = getattr(request, "htmx", None)
+        # A page restored from history has no page around it yet, so it needs all of it.
+        part = htmx and htmx.target == "list" and not htmx.history_restore_request
+        template = self.body_template_name if part else self.template_name
         response = render(request, template, {"list": self, "title": self.title, **self.extra_context()})
         patch_vary_headers(response, ["HX-Request", "HX-Target"])
         # The same address answers with a page or a part of it, and rows are personal.
@@ -703,7 +705,7 @@ class _SequenceSource(_Source):
         found = [row for row in rows if all(bound.test(row) for bound in self.filters if bound.test)]
         for name in reversed(self.order):
             path = name.lstrip("-")
-            found.sort(key=lambda row, path=path: _order_key(read(row, path)), reverse=name.startswith("-"))
+            found.sort(key=partial(_sort_value, path), reverse=name.startswith("-"))
         return found
 
     def totals(self) -> dict[str, Any]:
@@ -714,6 +716,7 @@ class _SequenceSource(_Source):
         return _Reading(lambda: self.rows, None)
 
 
-def _order_key(value: Any) -> tuple[bool, Any]:
+def _sort_value(path: str, row: Row) -> tuple[bool, Any]:
     """Nothing sorts after everything, as PostgreSQL does."""
+    value = read(row, path)
     return (value is None, 0 if value is None else value)

@@ -39,7 +39,7 @@ class Routes:
 
 
 @pytest.fixture
-def items(monkeypatch):
+def items(monkeypatch, no_branding):
     monkeypatch.setattr(navigation, "_items", {PORTAL: {}, DEALER: {}})
     navigation.register(
         DEALER,
@@ -108,8 +108,7 @@ def test_what_belongs_to_the_user_stands_in_the_menu(items):
     assert "out" not in keys(shown)
 
 
-def test_the_tenants_name_is_shown_where_no_branding_is_set(items, monkeypatch):
-    monkeypatch.setattr(branding, "_providers", {})
+def test_the_tenants_name_is_shown_where_no_branding_is_set(items):
     assert shell().branding.name == "North"
     branding.register(DEALER, lambda request: Branding(name="北方汽车", primary="#c8102e"))
     assert shell().branding.name == "北方汽车"

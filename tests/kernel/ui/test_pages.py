@@ -3,7 +3,6 @@ import uuid
 from types import SimpleNamespace
 
 import pytest
-from django.conf import settings
 from django.http import Http404
 from django.template import engines
 from django.test import RequestFactory
@@ -12,7 +11,8 @@ from django_cotton.compiler_regex import CottonCompiler
 
 from kernel.ui import errors, kit
 from kernel.ui.inventory import UI, templates
-from kernel.ui.languages import set_language
+
+pytestmark = pytest.mark.usefixtures("no_branding")
 
 INLINE = re.compile(r"""<[a-z][^>]*\s(?:style|on[a-z]+)=|<script(?![^>]*\bsrc=)[^>]*>|javascript:""", re.I)
 
@@ -127,23 +127,3 @@ def test_text_in_a_components_attributes_is_escaped_once():
     page = compiled('<c-stat label="{{ a }}" :value="a" />')
     html = page.render({"a": "<b> & co"}, request_to())
     assert html.count("&lt;b&gt; &amp; co") == 2
-
-
-@pytest.mark.parametrize(
-    ("following", "target"), [("/leads/", "/leads/"), ("https://evil.example/", "/"), ("//evil.example", "/")]
-)
-def test_choosing_a_language_returns_to_a_page_of_this_host(following, target):
-    request = RequestFactory().post("/language/", {"language": "zh-hant", "next": following})
-    response = set_language(request)
-    assert response.status_code == 302
-    assert response["Location"] == target
-    assert response.cookies[settings.LANGUAGE_COOKIE_NAME].value == "zh-hant"
-
-
-def test_an_unknown_language_is_not_remembered():
-    response = set_language(RequestFactory().post("/language/", {"language": "xx", "next": "/"}))
-    assert settings.LANGUAGE_COOKIE_NAME not in response.cookies
-
-
-def test_a_language_is_chosen_by_post_only():
-    assert set_language(RequestFactory().get("/language/?language=en")).status_code == 405
