@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -224,12 +225,14 @@ def record_follow_up(
     at: datetime | None = None,
     next_on: date | None = None,
     next_plan: str = "",
+    source: str | None = None,
     customer: dict[str, Any] | None = None,
     **fields: Any,
 ) -> FollowUp:
     """Write down one contact with its result and the plan for the next one, with whatever else was learnt.
 
-    `fields` are those of `EDITABLE`, `customer` those of `CUSTOMER_ITEMS`. Without `next_on` the next contact follows
+    `fields` are those of `EDITABLE` (`source` is the channel the customer came by), `customer` those of
+    `CUSTOMER_ITEMS`. Without `next_on` the next contact follows
     the rhythm of the temperature (R-LEAD-08). Having bought elsewhere closes the prospect. The first contact in which
     somebody was spoken to is reported for a lead of the manufacturer. Raises Invalid, Conflict `prospect_closed`.
     """
@@ -256,9 +259,9 @@ def record_follow_up(
     if not prospect.is_open:
         raise Conflict("prospect_closed", _("This prospect is closed. Open it again first."))
     try:
-        _change(prospect, actor, customer, fields)
+        _change(prospect, actor, customer, fields if source is None else fields | {"channel": source})
     except Invalid as error:
-        problems += error.errors
+        problems += [replace(one, field="source") if one.field == "channel" else one for one in error.errors]
     if problems:
         raise Invalid(problems)
     derive.refresh(prospect, on=today, rules=derive.policy())

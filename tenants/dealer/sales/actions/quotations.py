@@ -92,9 +92,9 @@ def make_quotation(
     valid_until: date | None = None,
     note: str = "",
 ) -> Quotation:
-    """Offer a car: one of the stock (`vehicle_id`) or one to be ordered (catalogue codes, else what the prospect wants).
+    """Offer a car: one of the stock (`vehicle_id`) or one to be ordered (codes, or what the prospect wants).
 
-    `list_price` is that of the car, or else of the variant, unless given. `extras` are options, services and gifts.
+    `list_price` is that of the car, or of the variant, unless given. `extras` are options, services and gifts.
     A new quotation replaces the open one. Raises Invalid naming every wrong figure, Conflict `prospect_closed`,
     `contract_stands`, `vehicle_gone`.
     """
