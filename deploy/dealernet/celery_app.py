@@ -1,8 +1,13 @@
 """Celery: the alarm clock of the workers. Every task is a hint that rows are waiting; losing one costs seconds."""
 
 import os
+import signal
 
 from celery import Celery
+from celery.schedules import crontab
+from celery.signals import worker_process_init
+
+from dealernet.embedded.launch import die_with_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dealernet.settings")
 
@@ -24,16 +29,43 @@ app.conf.update(
     task_time_limit=90,
     task_soft_time_limit=75,
     timezone="UTC",
-    beat_schedule={},
+    beat_schedule={
+        "leads: route and pass on": {
+            "task": "leads.work",
+            "schedule": 5.0,
+            "options": {"queue": "portal", "expires": 10},
+        },
+        "leads at dealers: expire": {
+            "task": "tenancy.fan_out",
+            "args": ["sales.expire_leads"],
+            "schedule": 15.0,
+            "options": {"queue": "dealers", "expires": 15},
+        },
+        "prospects: temperature": {
+            "task": "tenancy.fan_out",
+            "args": ["sales.refresh_temperatures"],
+            "schedule": crontab(hour=16, minute=10),  # 00:10 in China
+            "options": {"queue": "dealers"},
+        },
+        "sharing: counts of yesterday": {
+            "task": "tenancy.fan_out",
+            "args": ["sharing.send_daily_counts"],
+            "schedule": crontab(hour=16, minute=20),
+            "options": {"queue": "dealers"},
+        },
+        "clearing: portal": {"task": "kernel.accounts.tidy_portal", "schedule": 300.0, "options": {"queue": "portal"}},
+        "clearing: dealers": {
+            "task": "tenancy.fan_out",
+            "args": ["kernel.accounts.tidy_dealer"],
+            "schedule": 300.0,
+            "options": {"queue": "dealers"},
+        },
+    },
 )
-app.autodiscover_tasks(
-    [
-        "exchange",
-        "kernel.accounts",
-        "oem.leads",
-        "oem.insight",
-        "dealer.organisation",
-        "dealer.sharing",
-        "dealer.sales",
-    ]
-)
+app.autodiscover_tasks()
+
+
+@worker_process_init.connect
+def _end_with_the_worker(**_kwargs: object) -> None:
+    """A pool child does not outlive a killed worker: its task is not acknowledged and comes again."""
+    die_with_parent(signal.SIGKILL, os.getppid())

@@ -4,7 +4,9 @@
 """
 
 import os
+import shutil
 import signal
+from pathlib import Path
 from typing import Any
 
 from dealernet.embedded.launch import die_with_parent
@@ -27,6 +29,19 @@ errorlog = "-"
 capture_output = False
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108 - gunicorn makes a private file
 control_socket_disable = True
+
+# Figures of several processes are added up through files; a worker that ended leaves its counters behind.
+_metrics = Path(os.environ.get("DEALERNET_DATA", ".dealernet")) / "metrics" / proc_name
+shutil.rmtree(_metrics, ignore_errors=True)
+_metrics.mkdir(parents=True, exist_ok=True)
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics)
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Gauges of a worker that ended do not count any more."""
+    from prometheus_client import multiprocess
+
+    multiprocess.mark_process_dead(worker.pid)
 
 
 def post_fork(server: Any, worker: Any) -> None:

@@ -8,6 +8,8 @@ from importlib.util import find_spec
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from dealernet import health
+
 PORTAL_APPS = (
     "oem.network",
     "oem.catalogue",
@@ -18,6 +20,7 @@ PORTAL_APPS = (
     "oem.insight",
 )
 DEALER_APPS = (
+    "kernel.reference",
     "dealer.organisation",
     "dealer.customers",
     "dealer.sharing",
@@ -26,7 +29,7 @@ DEALER_APPS = (
     "dealer.workshop",
     "dealer.warranty",
 )
-BOTH = ("kernel.accounts", "kernel.audit", "exchange")
+BOTH = ("kernel.ui", "kernel.accounts", "kernel.audit", "exchange")
 
 
 def patterns_of(apps: tuple[str, ...]) -> list[URLPattern | URLResolver]:
@@ -39,6 +42,8 @@ def patterns_of(apps: tuple[str, ...]) -> list[URLPattern | URLResolver]:
         if find_spec(f"{app}.api_urls"):
             api += import_module(f"{app}.api_urls").urlpatterns
     return [
+        path("healthz", health.healthz, name="healthz"),
+        path("readyz", health.readyz, name="readyz"),
         *pages,
         path("api/", include("kernel.api.urls")),
         path("api/v1/", include(api)),

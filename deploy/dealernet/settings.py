@@ -95,6 +95,8 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 MIDDLEWARE = [
+    "dealernet.health.ManagementMiddleware",
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "kernel.tenancy.middleware.HostMiddleware",
@@ -104,9 +106,11 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "kernel.accounts.middleware.AccountMiddleware",
     "kernel.accounts.middleware.LanguageMiddleware",
+    "dealer.organisation.middleware.TimeZoneMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     *ui_conf.MIDDLEWARE,
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
 ROOT_URLCONF = "dealernet.urls_none"
@@ -174,6 +178,8 @@ STORAGES = {
     },
 }
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = ("map", "png", "jpg", "webp", "woff2", "gz", "br")
 MEDIA_ROOT = DATA_DIR / "files"
 
 CACHES = {

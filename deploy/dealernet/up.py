@@ -189,6 +189,17 @@ class Up:
         self.network.save(self.data)
         self.say("Preparing the database …")
         self.supervisor.run(self._python("steward", "dealernet", "steward", "--prepare", name="prepare", once=True))
+        self.say("Gathering style sheets and scripts …")
+        self.supervisor.run(
+            self._python(
+                "front-door",
+                "dealernet.manage",
+                *("collectstatic", "--noinput", "--verbosity", "0", "--ignore", "redoc", "--ignore", "rest_framework"),
+                name="static",
+                once=True,
+                extra=self._static,
+            )
+        )
         for process in self._processes():
             self.supervisor.start(process)
         self.say("Starting web, workers, courier, steward and scheduler …")
@@ -264,6 +275,10 @@ class Up:
             del given["CACHE_URL"]  # it needs the broker alone
         return given
 
+    @property
+    def _static(self) -> dict[str, str]:
+        return {"DEALERNET_STATIC_ROOT": str(self.data / "static")}
+
     def _python(
         self,
         process: str,
@@ -318,6 +333,7 @@ class Up:
             *("--config", str(conf), "--bind", f"unix:{path}"),
             ready=lambda: http_answers(path, f"portal.{self.base_domain}"),
             stage=Stage.WEB,
+            extra=self._static,
         )
 
     def _worker(self, tier: str) -> Process:

@@ -436,11 +436,10 @@ def expire_offers(*, actor: Actor = SYSTEM) -> int:
     a transaction may take, and nothing from it about the lead waits here.
     """
     now = clock.now()
-    due = (
-        Offer.objects.select_for_update(skip_locked=True)
-        .filter(state=OfferState.OPEN, respond_before__lt=now - GRACE)
-        .order_by("respond_before")[:200]
-    )
+    open_ones = Offer.objects.filter(state=OfferState.OPEN, respond_before__lt=now - GRACE)
+    if not clock.in_history():
+        open_ones = open_ones.filter(recorded_at__lt=now - RESPOND_WITHIN)
+    due = open_ones.select_for_update(skip_locked=True).order_by("respond_before")[:200]
     passed = 0
     drained = dict(Watermark.objects.values_list("sender", "drained_at"))
     for offer in due:

@@ -234,6 +234,8 @@ class Offer(models.Model):
     dealership = models.UUIDField()
     state = models.CharField(max_length=12, choices=OfferState, default=OfferState.OPEN)
     offered_at = models.DateTimeField()
+    #: When it was really written down: whoever is offered something has its time from then on, too.
+    recorded_at = models.DateTimeField(db_default=Now())
     respond_before = models.DateTimeField()
     answered_at = models.DateTimeField(null=True, blank=True)
     reason = models.CharField(max_length=60, blank=True)

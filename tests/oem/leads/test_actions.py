@@ -165,7 +165,7 @@ def test_an_offer_goes_on_only_after_the_mailbox_was_seen_empty(committed, porta
         actions.route_lead(lead_id=lead.id, actor=SYSTEM)
         lead.refresh_from_db()
         overdue = clock.now() - timedelta(minutes=2)
-        Offer.objects.filter(lead=lead).update(respond_before=overdue)
+        Offer.objects.filter(lead=lead).update(respond_before=overdue, recorded_at=overdue - timedelta(hours=1))
         assert actions.expire_offers() == 0
     courier.sweep()
     courier.sweep()
@@ -180,7 +180,8 @@ def test_an_offer_goes_on_only_after_the_mailbox_was_seen_empty(committed, porta
 def test_an_unreachable_dealership_sends_the_lead_to_the_desk_once(desk):
     lead = take_in()
     actions.route_lead(lead_id=lead.id, actor=SYSTEM)
-    Offer.objects.filter(lead=lead).update(respond_before=clock.now() - timedelta(hours=1))
+    long_ago = clock.now() - timedelta(hours=1)
+    Offer.objects.filter(lead=lead).update(respond_before=long_ago, recorded_at=long_ago)
     assert actions.expire_offers() == 1
     assert actions.expire_offers() == 0
     assert lead.events.filter(code="desk", reason="dealership_unreachable").count() == 1
