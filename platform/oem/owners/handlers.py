@@ -1,0 +1,104 @@
+"""Sales, owners and counts as they arrive. A second arrival of the same changes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from exchange.handlers import Received, receives
+from kernel.contracts import DailyCounts, Owner, VehicleSale
+from oem.owners import models
+
+
+def _frame(message: Received) -> dict[str, Any]:
+    return {
+        "dealership": message.sender,
+        "purpose": message.purpose,
+        "level": message.level,
+        "agreement_version": message.agreement_version,
+        "message": message.message_id,
+        "withheld": sorted(message.record.withheld_keys),
+        "event_at": message.event_at,
+    }
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+@receives(VehicleSale)
+def sales_arrive(messages: list[Received]) -> None:
+    """Keep each sale once, by the dealership's id of it."""
+    rows = []
+    for message in messages:
+        record = message.record
+        assert isinstance(record, VehicleSale)
+        rows.append(
+            models.Sale(
+                **_frame(message),
+                sale_id=record.sale_id,
+                vin=_text(record.vin),
+                brand=_text(record.brand),
+                series=_text(record.series),
+                model=_text(record.model),
+                variant=_text(record.variant),
+                contract_signed_on=record.contract_signed_on,
+                delivered_on=record.delivered_on,
+                invoice_total=record.invoice_total,
+                currency=_text(record.currency),
+                channel=_text(record.channel),
+                lead_id=record.lead_id,
+                buyer_kind=_text(record.buyer_kind),
+                province=_text(record.province),
+            )
+        )
+    models.Sale.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+@receives(Owner)
+def owners_arrive(messages: list[Received]) -> None:
+    """Keep the latest version of each role on each car; an older one that comes later changes nothing."""
+    for message in messages:
+        record = message.record
+        assert isinstance(record, Owner)
+        key = {
+            "dealership": message.sender,
+            "owner_key": _text(record.owner_key),
+            "vin": _text(record.vin),
+            "role": _text(record.role),
+        }
+        values = {
+            **{name: value for name, value in _frame(message).items() if name != "dealership"},
+            "version": record.version,
+            "since": record.since,
+            "until": record.until,
+            "birthday": record.birthday,
+        }
+        for name in ("kind", "name", "sex", "phone", "email", "province", "city", "district", "address"):
+            values[name] = _text(getattr(record, name))
+        values["company_name"] = _text(record.company_name)
+        values["consent_version"] = _text(record.consent_version)
+        row = models.Owner.objects.select_for_update().filter(**key).first()
+        if row is None:
+            models.Owner.objects.create(**key, **values)
+        elif row.version < record.version:
+            models.Owner.objects.filter(id=row.id).update(**values)
+
+
+@receives(DailyCounts)
+def counts_arrive(messages: list[Received]) -> None:
+    """Keep each day's counts once; they are never cut again."""
+    rows = []
+    for message in messages:
+        record = message.record
+        assert isinstance(record, DailyCounts)
+        rows.append(
+            models.DailyCount(
+                **_frame(message),
+                of=record.of,
+                day=record.day,
+                dimension=record.dimension,
+                cells=record.cells or {},
+                total=record.total,
+            )
+        )
+    models.DailyCount.objects.bulk_create(rows, ignore_conflicts=True)
