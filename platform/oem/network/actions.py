@@ -55,8 +55,8 @@ SITE_FIELDS = (
 )
 CAPABILITY_FIELDS = ("brand", "series", "sells", "services", "valid_from", "valid_until")
 
-#: Host names with a meaning of their own.
-RESERVED_SLUGS = frozenset({"portal", "www", "api", "admin", "static", "mail", "localhost", "public", "oem"})
+#: Host names, and addresses of pages, with a meaning of their own.
+RESERVED_SLUGS = frozenset({"portal", "www", "api", "admin", "static", "mail", "localhost", "public", "oem", "new"})
 
 
 @dataclass(frozen=True)

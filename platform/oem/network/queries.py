@@ -12,7 +12,6 @@ from django.db.models import Prefetch, Q, QuerySet
 from django.utils.translation import get_language
 
 from kernel import clock
-from kernel.accounts import links
 from kernel.accounts.access import find
 from kernel.accounts.roles import Right
 from kernel.automotive import regions
@@ -68,9 +67,16 @@ def steward_request(dealership: Dealership) -> StewardRequest | None:
     return StewardRequest.objects.filter(id=dealership.request_id).first() if dealership.request_id else None
 
 
-def address_of(slug: str, *, port: str = "", path: str = "/") -> str:
-    """An address on a dealership's host; `port` is the one that the portal itself was reached at."""
-    return links.absolute(f"{slug}.{settings.BASE_DOMAIN}{f':{port}' if port else ''}", path)
+def host_of(slug: str, *, port: str = "") -> str:
+    """A dealership's host; `port` is the one that the portal itself was reached at."""
+    return f"{slug}.{settings.BASE_DOMAIN}{f':{port}' if port else ''}"
+
+
+def address_of(slug: str, *, port: str = "") -> str:
+    """Where a dealership's people sign in: http on *.localhost, https elsewhere."""
+    base = settings.BASE_DOMAIN
+    plain = base == "localhost" or base.endswith(".localhost")
+    return f"{'http' if plain else 'https'}://{host_of(slug, port=port)}/"
 
 
 # -- for routing and figures -----------------------------------------------------------------------------------
@@ -79,6 +85,12 @@ def address_of(slug: str, *, port: str = "", path: str = "/") -> str:
 def in_force(on: date) -> Q:
     """Condition on Capability: it holds on a day."""
     return Q(valid_from__lte=on) & (Q(valid_until=None) | Q(valid_until__gte=on))
+
+
+def has_brand(brand: str, on: date | None = None) -> Q:
+    """Condition on Dealership: it may sell or service the brand, or a series of it, on a day (today without one)."""
+    holding = Capability.objects.filter(in_force(on or clock.today(CALENDAR)), brand=brand)
+    return Q(id__in=holding.values("dealership_id"))
 
 
 def capable_dealerships(

@@ -1,0 +1,123 @@
+"""Dealerships in the API of the portal."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from kernel.accounts.roles import Right
+from kernel.api.views import ApiView, Required
+from kernel.errors import Invalid
+from oem.network import queries
+from oem.network.models import Capability, Dealership, DealershipState, Site
+
+
+class CapabilityOut(serializers.ModelSerializer[Capability]):
+    class Meta:
+        model = Capability
+        fields = ("id", "brand", "series", "sells", "services", "valid_from", "valid_until")
+
+
+class SiteOut(serializers.ModelSerializer[Site]):
+    class Meta:
+        model = Site
+        fields = (
+            "id",
+            "name",
+            "sells",
+            "services",
+            "city",
+            "district",
+            "address",
+            "phone",
+            "workshop_bays",
+            "opened_on",
+            "closed_on",
+        )
+
+
+class DealershipOut(serializers.ModelSerializer[Dealership]):
+    """`province`, `city` and `district` are codes of GB/T 2260."""
+
+    capabilities = CapabilityOut(many=True, source="current_capabilities")
+
+    class Meta:
+        model = Dealership
+        fields = (
+            "id",
+            "slug",
+            "name",
+            "short_name_zh_hans",
+            "short_name_zh_hant",
+            "short_name_en",
+            "state",
+            "province",
+            "city",
+            "district",
+            "address",
+            "phone",
+            "opened_on",
+            "sales_target",
+            "capabilities",
+        )
+
+
+class DealershipDetailOut(DealershipOut):
+    """With everything that ever held: `capabilities` past, present and to come."""
+
+    capabilities = CapabilityOut(many=True)
+    sites = SiteOut(many=True)
+    territories: Any = serializers.SerializerMethodField()
+
+    class Meta(DealershipOut.Meta):
+        fields = (*DealershipOut.Meta.fields, "sites", "territories")
+
+    @extend_schema(responses=OpenApiTypes.OBJECT)
+    def get_territories(self, dealership: Dealership) -> list[dict[str, Any]]:
+        return [{"region": t.region, "rank": t.rank} for t in dealership.territories.all()]
+
+
+class DealershipList(ApiView):
+    """The dealerships of the network, with what each may do today."""
+
+    required: ClassVar[Required] = {"GET": Right.NETWORK_READ}
+    scope = "dealerships"
+    ordering = ("slug", "id")
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("state", str, enum=DealershipState.values),
+            OpenApiParameter("province", str, description="Code of GB/T 2260"),
+            OpenApiParameter("brand", str, description="Brand it may sell or service today"),
+        ],
+        responses=DealershipOut(many=True),
+    )
+    def get(self, request: Request) -> Response:
+        rows = queries.dealerships_for(request.user)
+        state, province, brand = (request.query_params.get(name) for name in ("state", "province", "brand"))
+        if state is not None:
+            if state not in DealershipState.values:
+                raise Invalid({"state": _("There is no such state.")})
+            rows = rows.filter(state=state)
+        if province is not None:
+            rows = rows.filter(province=province)
+        if brand is not None:
+            rows = rows.filter(queries.has_brand(brand))
+        return self.page(queries.with_capabilities(rows), DealershipOut)
+
+
+class DealershipDetail(ApiView):
+    """One dealership with its sites, territories and everything it may or might do."""
+
+    required: ClassVar[Required] = {"GET": Right.NETWORK_READ}
+    scope = "dealerships"
+
+    @extend_schema(responses=DealershipDetailOut)
+    def get(self, request: Request, slug: str) -> Response:
+        return Response(DealershipDetailOut(queries.access_dealership_for_reading(slug, request.user)).data)
