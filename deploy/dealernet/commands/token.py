@@ -14,7 +14,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="verb", metavar="create", required=True)
     create = verbs.add_parser("create", help="make a token; it is printed once, alone on the last line")
     create.add_argument("--host", required=True, help="the member: its host (north.localhost) or slug (north)")
-    create.add_argument("--login", required=True, help="whose token; it never may more than this person's role")
+    create.add_argument("--login", required=True, help="whose token; it can never do more than this person's role")
     create.add_argument(
         "--scope",
         dest="scopes",

@@ -18,6 +18,7 @@ def _password(autocomplete: str) -> forms.PasswordInput:
 
 
 class SignInForm(Form):
+    wide = ("login", "password")
     login = forms.CharField(
         label=_("Sign-in name"),
         max_length=64,
@@ -29,6 +30,7 @@ class SignInForm(Form):
 
 
 class ForgottenForm(Form):
+    wide = ("who",)
     who = forms.CharField(
         label=_("Sign-in name or e-mail"),
         max_length=254,
@@ -38,6 +40,8 @@ class ForgottenForm(Form):
 
 class NewPasswordForm(Form):
     """A password twice."""
+
+    wide = ("old", "password", "again")
 
     password = forms.CharField(
         label=_("New password"),
@@ -97,6 +101,7 @@ class InviteForm(PersonForm):
 
 
 class TokenForm(Form):
+    wide = ("scopes",)
     name = forms.CharField(label=_("What is it for?"), max_length=80)
     days = forms.ChoiceField(
         label=_("Valid for"),

@@ -112,6 +112,8 @@ class DocsView(SpectacularSwaggerSplitView):
     authentication_classes: ClassVar[list[Any]] = []
     permission_classes: ClassVar[list[Any]] = []
     url_name = "api_schema"
+    title = "Dealernet"
+    template_name = "api/docs.html"
 
 
 @open_to_all
