@@ -61,5 +61,8 @@ def committed(database_network: Network, django_db_blocker: Any) -> Iterator[Net
 def _forget_caches() -> None:
     from django.core.cache import cache
 
+    from kernel.reference import queries as reference
+
     directory.forget()
+    reference.forget()
     cache.clear()
