@@ -142,7 +142,6 @@ CSRF_COOKIE_NAME = "__Host-csrf"
 CSRF_COOKIE_SECURE = True
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
-CSRF_TRUSTED_ORIGINS = [f"http://*.{BASE_DOMAIN}", f"https://*.{BASE_DOMAIN}"]
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
@@ -200,7 +199,12 @@ CELERY_BROKER_URL = os.environ.get("BROKER_URL", "memory://")
 REST_FRAMEWORK = api_conf.REST_FRAMEWORK
 SPECTACULAR_SETTINGS = api_conf.SPECTACULAR_SETTINGS
 
+# How many proxies in front of this process append to X-Forwarded-For: the front door is one.
+TRUSTED_PROXY_HOPS = int(os.environ.get("DEALERNET_PROXY_HOPS", "1" if PROCESS.endswith("-web") else "0"))
+
 SILENCED_SYSTEM_CHECKS = [
+    # a login is unique whatever its case, by a constraint on Lower(login) that the check does not see
+    "auth.W004",
     # ALLOWED_HOSTS '*' : hosts are known by the directory (kernel.tenancy.middleware)
     "security.W020",
     # SSL redirect belongs to the proxy unless DEALERNET_HTTPS_ONLY is set
