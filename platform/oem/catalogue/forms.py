@@ -1,0 +1,52 @@
+"""Forms of the catalogue's pages, made from the nouns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from kernel.ui.forms import Form, ModelForm
+from oem.catalogue.nouns import Noun
+
+COLOUR_PARTS = ("code", "zh_hans", "zh_hant", "en", "hex")
+
+
+class ColoursField(forms.CharField):
+    """Colours, one a line: code; simplified; traditional; English; #rrggbb."""
+
+    widget = forms.Textarea
+
+    def __init__(self, **kwargs: Any) -> None:
+        help_text = _("One colour a line: code; simplified; traditional; English; #1a2b3c")
+        super().__init__(label=_("Colours"), required=False, help_text=help_text, **kwargs)
+
+    def prepare_value(self, value: Any) -> Any:
+        if not isinstance(value, list):
+            return value
+        return "\n".join("; ".join(str(colour.get(part, "")) for part in COLOUR_PARTS) for colour in value)
+
+    def clean(self, value: Any) -> list[dict[str, str]]:
+        colours = []
+        for number, line in enumerate(filter(str.strip, super().clean(value).splitlines()), start=1):
+            cells = [cell.strip() for cell in line.replace("；", ";").split(";")]
+            if len(cells) != len(COLOUR_PARTS):
+                raise forms.ValidationError(_("Line %(number)s must have five parts."), params={"number": number})
+            colours.append(dict(zip(COLOUR_PARTS, cells, strict=True)))
+        return colours
+
+
+def entry_form(noun: Noun, *, with_code: bool) -> type[ModelForm]:
+    """The form of a noun's entries; the code can be given only to a new one."""
+    fields = noun.fields if with_code else noun.fields[1:]
+    own = {"colours": ColoursField()} if "colours" in fields else {}
+    meta = type("Meta", (), {"model": noun.master, "fields": fields})
+    sections = [(_("More"), ["withdrawn_on"], "folded")]
+    return type(ModelForm)("EntryForm", (ModelForm,), {**own, "Meta": meta, "sections": sections, "wide": ("colours",)})
+
+
+class ImportForm(Form):
+    """A CSV file of entries."""
+
+    file = forms.FileField(label=_("CSV file"), widget=forms.FileInput(attrs={"accept": ".csv,text/csv"}))
