@@ -76,20 +76,32 @@ def open_leads_by_dealership() -> dict[UUID, int]:
     return {row["dealership"]: row["n"] for row in rows.order_by()}
 
 
+def text_condition(text: str) -> Q:
+    """Condition on Lead: part of a name, a phone number, the end of one, an e-mail address or a lead's number."""
+    text = text.replace("\x00", "").strip()[:100]
+    if not text:
+        return Q()
+    bare = text.lstrip("#")
+    condition = Q(name__contains=text) | Q(email__iexact=text)
+    reached = phone.normalise(text).e164
+    if reached:
+        condition |= Q(phone=reached)
+    if bare.isascii() and bare.isdigit() and len(bare) < 12:
+        condition |= Q(number=int(bare)) | Q(phone__endswith=bare)
+    return condition
+
+
 def filtered(leads: QuerySet[Lead], *, state: str = "", dealership: str = "", text: str = "") -> QuerySet[Lead]:
-    """Narrow a list of leads; `dealership` is a slug, `text` part of a name, a phone number or a lead's number."""
+    """Narrow a list of leads; `dealership` is a slug, `text` as in `text_condition`."""
     if state:
         leads = leads.filter(state=state)
     if dealership:
         leads = leads.filter(dealership__in=Dealership.objects.filter(slug=dealership).values("id"))
-    text = text.strip()
-    if text:
-        bare = text.lstrip("#")
-        condition = Q(name__startswith=text) | Q(email__iexact=text)
-        reached = phone.normalise(text).e164
-        if reached:
-            condition |= Q(phone=reached)
-        if bare.isascii() and bare.isdigit() and len(bare) < 12:
-            condition |= Q(number=int(bare)) | Q(phone__endswith=bare)
-        leads = leads.filter(condition)
-    return leads
+    return leads.filter(text_condition(text))
+
+
+def same_number(lead: Lead, *, limit: int = 5) -> QuerySet[Lead]:
+    """Other leads with the telephone number of this one, newest first; none without a number."""
+    if not lead.phone:
+        return Lead.objects.none()
+    return Lead.objects.filter(phone=lead.phone).exclude(id=lead.id)[:limit]
