@@ -28,6 +28,7 @@ from dealer.sales.models import (
     Prospect,
     ProspectState,
 )
+from exchange.inbox import take_turn
 from kernel import audit, clock
 from kernel.accounts.actors import EXCHANGE, SYSTEM, Actor
 from kernel.accounts.models import User
@@ -258,7 +259,12 @@ def decline_lead(*, actor: Actor, lead_id: UUID, reason: str, text: str = "") ->
 
 @transaction.atomic
 def expire_leads() -> int:
-    """Mark the offers whose time is over and blank them; returns how many. Repeatable, at any interval."""
+    """Mark the offers whose time is over and blank them; returns how many. Repeatable, at any interval.
+
+    Takes turns with the inbox: while offers are being applied, nothing ends, and 0 is the answer.
+    """
+    if not take_turn():
+        return 0
     if clock.in_history():
         late = list(
             Lead.objects.select_for_update(skip_locked=True).filter(

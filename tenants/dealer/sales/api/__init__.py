@@ -1,0 +1,1 @@
+"""The API of sales, one module a group of nouns."""
