@@ -7,7 +7,9 @@ reason. A message this release does not know is parked. Nothing is ever dropped.
 from __future__ import annotations
 
 import logging
+import time
 from collections import defaultdict
+from datetime import datetime
 from itertools import groupby
 from uuid import UUID, uuid5
 
@@ -32,21 +34,44 @@ TRIES = 8
 
 _NEXT = """
 SELECT i.id FROM exchange_inbox i
-WHERE i.state = 'received' AND NOT EXISTS (
+WHERE i.state = 'received' AND (%s::timestamptz IS NULL OR i.event_at < %s) AND NOT EXISTS (
     SELECT 1 FROM exchange_inbox b
     WHERE b.sender = i.sender AND b.subject = i.subject AND b.seq < i.seq AND b.state IN ('refused', 'parked'))
 ORDER BY i.number LIMIT %s
 """
 
 
-def drain(limit: int = 100_000) -> int:
+def take_turn() -> bool:
+    """Be the only one who applies messages here until the transaction ends; False when somebody else is."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))", [f"inbox {own_id()}"])
+        return bool(cursor.fetchone()[0])
+
+
+def hold_turn() -> None:
+    """The same over several transactions of this connection, until `give_turn_back`. Waits for whoever has it."""
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [f"inbox {own_id()}"])
+            if cursor.fetchone()[0]:
+                return
+            time.sleep(0.01)
+
+
+def give_turn_back() -> None:
+    """End `hold_turn`; without it nothing happens."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [f"inbox {own_id()}"])
+
+
+def drain(limit: int = 100_000, *, before: datetime | None = None) -> int:
     """Apply everything that can be applied; returns how many messages were. Called bound to the receiver.
 
-    When somebody else is draining this inbox it returns 0.
+    When somebody else is draining this inbox it returns 0. With `before` only what happened before that time.
     """
     applied = 0
     while applied < limit:
-        tried, done = _drain_batch()
+        tried, done = _drain_batch(before)
         applied += done
         if tried < BATCH or not done:
             break
@@ -54,12 +79,11 @@ def drain(limit: int = 100_000) -> int:
 
 
 @transaction.atomic
-def _drain_batch() -> tuple[int, int]:
+def _drain_batch(before: datetime | None) -> tuple[int, int]:
+    if not take_turn():
+        return 0, 0
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))", [f"inbox {own_id()}"])
-        if not cursor.fetchone()[0]:
-            return 0, 0
-        cursor.execute(_NEXT, [BATCH])
+        cursor.execute(_NEXT, [before, before, BATCH])
         ids = [row[0] for row in cursor.fetchall()]
     rows = sorted(Inbox.objects.filter(id__in=ids), key=lambda row: row.number)
     bodies = dict(InboxPayload.objects.filter(id__in=ids).values_list("id", "body"))

@@ -19,6 +19,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
+from exchange.inbox import take_turn
 from exchange.models import Inbox, InboxState, Watermark
 from exchange.outbound import send_down
 from kernel import clock
@@ -433,8 +434,11 @@ def expire_offers(*, actor: Actor = SYSTEM) -> int:
     """Pass on what nobody answered in time; returns how many leads went on (or to the desk).
 
     An offer that is over goes on only when its dealership's mailbox was seen empty after `respond_before` and the time
-    a transaction may take, and nothing from it about the lead waits here.
+    a transaction may take, and nothing from it about the lead waits here. Takes turns with the inbox: while answers are
+    being applied nothing goes on, and 0 is the answer.
     """
+    if not take_turn():
+        return 0
     now = clock.now()
     open_ones = Offer.objects.filter(state=OfferState.OPEN, respond_before__lt=now - GRACE)
     if not clock.in_history():
