@@ -108,7 +108,9 @@ def update_customer(*, actor: Actor, customer: Customer, name: str | None = None
     actor.require(Right.CUSTOMERS_WRITE, Right.SALES_WORK, Right.SERVICE_WRITE)
     customer = Customer.objects.select_for_update().get(pk=customer.pk)
     before = _plain(customer)
-    _fill(customer, _with_parts(fields, name) if name is not None else fields)
+    # Somebody whose number nobody can read stays so until it is known; a number that is known cannot be taken away.
+    reachable = bool(customer.phone or customer.email)
+    _fill(customer, _with_parts(fields, name) if name is not None else fields, reachable=reachable)
     after = _plain(customer)
     changed = {key for key in after if after[key] != before[key]}
     if not changed:
@@ -182,6 +184,7 @@ def _fill(customer: Customer, fields: Mapping[str, Any], *, reachable: bool = Tr
             setattr(customer, key, _clean(key, value))
         except Invalid as error:
             errors += error.errors
+    _name_regions(customer)
     errors += _rules(customer, {error.field for error in errors}, reachable)
     if errors:
         raise Invalid(errors)
@@ -189,6 +192,17 @@ def _fill(customer: Customer, fields: Mapping[str, Any], *, reachable: bool = Tr
     customer.name = customer.company_name if company else names.join_name(customer.surname, customer.given_name)
     customer.pinyin = _reading(customer).replace(" ", "")[:240]
     customer.initials = names.initials(customer.name)[:60]
+
+
+def _name_regions(customer: Customer) -> None:
+    """Write Chinese regions with their full names, whether a name in any script or a GB/T 2260 code was given."""
+    above = None
+    for level in ("province", "city", "district"):
+        text = getattr(customer, level)
+        found = regions.find_region(text, level=level, within=above) if text else None  # type: ignore[arg-type]
+        if found:
+            setattr(customer, level, found.name)
+            above = found
 
 
 def _reading(customer: Customer) -> str:

@@ -1,9 +1,10 @@
-from django.urls import path
+"""Pages of the dealership itself. `search` stands outside the namespace: the page shell names it."""
+
+from django.urls import include, path
 
 from dealer.organisation import views
 
-app_name = "organisation"
-urlpatterns = [
+_pages = [
     path("", views.today, name="home"),
     path("today/", views.today, name="today"),
     path("settings/", views.settings, name="settings"),
@@ -14,4 +15,9 @@ urlpatterns = [
     path("settings/staff/", views.staff, name="staff"),
     path("settings/staff/<str:id>/", views.employee, name="employee"),
     path("logo/<str:name>", views.logo, name="logo"),
+]
+
+urlpatterns = [
+    path("", include((_pages, "organisation"))),
+    path("search/", views.search, name="search"),
 ]

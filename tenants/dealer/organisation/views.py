@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -17,6 +18,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from dealer.organisation import actions, logos, queries
 from dealer.organisation.forms import EmployeeForm, LogoForm, ProfileForm, SiteForm
 from dealer.organisation.models import Duty
+from dealer.organisation.search import target_for
 from dealer.organisation.today import sections_for
 from kernel.accounts.access import find, open_to_all, requires, signed_in
 from kernel.accounts.actors import Actor
@@ -44,6 +46,17 @@ def today(request: HttpRequest) -> HttpResponseBase:
     if not sections:
         jobs = [entry for item, entry in navigation.entries(request) if not item.menu and item.key not in _NO_JOBS]
     return render(request, "organisation/today.html", {"sections": sections, "jobs": jobs})
+
+
+@signed_in
+@require_GET
+def search(request: HttpRequest) -> HttpResponseBase:
+    """The search box of the page's head."""
+    target = target_for(request.user)
+    if target is None:
+        messages.info(request, _("There is nothing to search for your role."))
+        return redirect("organisation:today")
+    return redirect(reverse(target) + "?" + urlencode({"q": request.GET.get("q", "")[:100]}))
 
 
 # -- settings
