@@ -99,6 +99,8 @@ MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    # pages carry masked CSRF tokens and random padding, so compressing them betrays nothing (BREACH)
+    "django.middleware.gzip.GZipMiddleware",
     "kernel.tenancy.middleware.HostMiddleware",
     *api_conf.MIDDLEWARE_EARLY,
     "kernel.accounts.sessions.SessionMiddleware",

@@ -1,0 +1,1 @@
+"""Measurements: `dealernet bench`. Figures and ratios are printed, never asserted; each names its machine."""
