@@ -1,7 +1,7 @@
 """The browser's tests: a running demo network, the system's Chromium, phone and desktop, Chinese and English.
 
-Screenshots are kept under artifacts/screenshots/<role>/ and gathered on one contact sheet per role. Without Chromium the
-tests fail with the line to type.
+Screenshots are kept under artifacts/screenshots/<role>/ and gathered on one contact sheet per role. Without Chromium
+the tests fail with the line to type.
 """
 
 from __future__ import annotations
