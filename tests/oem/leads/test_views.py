@@ -157,7 +157,6 @@ def test_the_list_is_searched_and_filtered(lead, portal, query, found):
 def test_the_list_is_exported_with_an_audit_row(lead, portal, form):
     answer = portal.client("lead_desk").get(f"/leads/?export={form}")
     body = b"".join(answer.streaming_content)
-    answer.file_to_stream.close()
     assert answer.status_code == 200
     assert "attachment" in answer["Content-Disposition"]
     with portal.bound():
