@@ -1,0 +1,11 @@
+"""What the stock adds to the shell."""
+
+from django.utils.translation import gettext_lazy as _
+
+from kernel.accounts.roles import Right
+from kernel.ui.navigation import DEALER, NavItem, register
+
+register(
+    DEALER,
+    NavItem("stock", _("Cars in stock"), "stock:list", icon="car", right=Right.STOCK_READ, order=80, group=_("Sales")),
+)
