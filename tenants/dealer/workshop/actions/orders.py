@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
@@ -312,6 +313,6 @@ def _visit_job(job: Job) -> dict[str, Any]:
         "correction": job.correction,
         "operation_codes": [line.code for line in labour if line.code],
         "pay_types": sorted({line.pay_type for line in lines}),
-        "labour_hours": sum((line.quantity for line in labour), start=0),
+        "labour_hours": sum((line.quantity for line in labour), start=Decimal(0)),
         "part_numbers": [line.code for line in lines if line.kind == LineKind.PART and line.code],
     }
