@@ -43,7 +43,7 @@ def load(*, actor: Actor) -> list[Dealership]:
     """Enter north, east and south with sites, capabilities and territories. Bound to the portal, after the catalogue
     is published and the steward has set the dealerships up. Again it changes nothing."""
     tenants = dict(Tenant.objects.filter(kind=Kind.DEALERSHIP, slug__in=SLUGS).values_list("slug", "id"))
-    people = {
+    people: dict[str, Any] = {
         "network_manager": User.objects.filter(role=Role.NETWORK_MANAGER, is_active=True).first(),
         "field_representative": User.objects.filter(role=Role.FIELD_REPRESENTATIVE, is_active=True).first(),
     }

@@ -100,8 +100,7 @@ def import_entries(*, actor: Actor, noun: Noun, rows: Iterable[Values]) -> Impor
 def _codes_of_parents(noun: Noun) -> frozenset[str] | None:
     if not noun.parent:
         return None
-    above = noun.master._meta.get_field(noun.parent).related_model
-    return frozenset(above._default_manager.values_list("pk", flat=True))
+    return frozenset(noun.above._default_manager.values_list("pk", flat=True))
 
 
 def _fill(noun: Noun, entry: models.Model, values: Values, fields: Iterable[str]) -> None:
@@ -112,7 +111,7 @@ def _fill(noun: Noun, entry: models.Model, values: Values, fields: Iterable[str]
     for name in fields:
         if name not in values:
             continue
-        field = noun.master._meta.get_field(name)
+        field = noun.field(name)
         setattr(entry, field.attname, _typed(field, name, values[name]))
 
 
@@ -155,8 +154,7 @@ def _check(noun: Noun, entry: models.Model, *, parents: frozenset[str] | None) -
 
 
 def _exists(noun: Noun, code: str) -> bool:
-    above = noun.master._meta.get_field(noun.parent).related_model
-    return above._default_manager.filter(pk=code).exists()
+    return noun.above._default_manager.filter(pk=code).exists()
 
 
 def _colour_problems(colours: Any) -> dict[str, list[str]]:

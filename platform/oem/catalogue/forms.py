@@ -37,13 +37,18 @@ class ColoursField(forms.CharField):
         return colours
 
 
-def entry_form(noun: Noun, *, with_code: bool) -> type[ModelForm]:
+class EntryForm(ModelForm):
+    """What the forms of all nouns have in common."""
+
+    sections = [(_("More"), ["withdrawn_on"], "folded")]
+    wide = ("colours",)
+
+
+def entry_form(noun: Noun, *, with_code: bool) -> Any:
     """The form of a noun's entries; the code can be given only to a new one."""
     fields = noun.fields if with_code else noun.fields[1:]
     own = {"colours": ColoursField()} if "colours" in fields else {}
-    meta = type("Meta", (), {"model": noun.master, "fields": fields})
-    sections = [(_("More"), ["withdrawn_on"], "folded")]
-    return type(ModelForm)("EntryForm", (ModelForm,), {**own, "Meta": meta, "sections": sections, "wide": ("colours",)})
+    return forms.modelform_factory(noun.master, type("EntryForm", (EntryForm,), own), fields=fields)
 
 
 class ImportForm(Form):

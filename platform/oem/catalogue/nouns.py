@@ -35,6 +35,15 @@ class Noun:
         """The name of the field that is the key: `code`, for parts `number`."""
         return self.fields[0]
 
+    def field(self, name: str) -> Any:
+        """The master's field of that name."""
+        return self.master._meta.get_field(name)
+
+    @property
+    def above(self) -> Any:
+        """The master's model of what stands above; only where there is a `parent`."""
+        return self.field(self.parent).related_model
+
     @property
     def parent(self) -> str:
         """The name of the field that points at the entry above, or ""."""

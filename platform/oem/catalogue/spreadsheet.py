@@ -30,7 +30,7 @@ def read(noun: Noun, content: bytes) -> list[dict[str, str]]:
     try:
         head = [name.strip().lower() for name in next(rows, [])]
         _check_head(noun, head)
-        found = []
+        found: list[dict[str, str]] = []
         for row in rows:
             if not any(cell.strip() for cell in row):
                 continue
@@ -88,11 +88,13 @@ def _plain(cell: str) -> str:
 
 def write(noun: Noun, entries: Any) -> tuple[FileResponse, int]:
     """All fields of entries as a file that `read` understands, and how many there are."""
-    return export.write_csv(noun.key, noun.fields, ([_cell(entry, name) for name in noun.fields] for entry in entries))
+    return export.write_csv(
+        noun.key, noun.fields, ([_cell(noun, entry, name) for name in noun.fields] for entry in entries)
+    )
 
 
-def _cell(entry: Model, name: str) -> Any:
-    value = getattr(entry, entry._meta.get_field(name).attname)
+def _cell(noun: Noun, entry: Model, name: str) -> Any:
+    value = getattr(entry, noun.field(name).attname)
     if isinstance(value, bool):
         return "yes" if value else "no"
     return json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value

@@ -77,15 +77,14 @@ class EntryList(ListPage):
         return queries.entries_for(self.noun, self.request.user)
 
     def get_columns(self) -> Sequence[Column]:
-        meta = self.noun.master._meta
         found = [
             Column("name", _("Name"), sort=_name_field(), phone="title"),
-            Column(self.noun.code, meta.get_field(self.noun.code).verbose_name, sort="pk", phone="subtitle"),
+            Column(self.noun.code, self.noun.field(self.noun.code).verbose_name, sort="pk", phone="subtitle"),
         ]
         for name in self.noun.fields[1:]:
             if name in _NOT_IN_LISTS:
                 continue
-            label = meta.get_field(name).verbose_name
+            label = self.noun.field(name).verbose_name
             if name == self.noun.parent:
                 found.append(Column(name, label, value=f"{name}.name", sort=f"{name}_id"))
             else:
@@ -98,19 +97,18 @@ class EntryList(ListPage):
         names = ("pk", "name_zh_hans", "name_zh_hant", "name_en")
         found: list[Filter] = [Search(fields=names, placeholder=_("Code or name"))]
         if self.noun.parent:
-            field = self.noun.master._meta.get_field(self.noun.parent)
-            above = field.related_model
+            field = self.noun.field(self.noun.parent)
             found.append(
                 Choice(
                     self.noun.parent,
                     field.verbose_name,
                     field=f"{self.noun.parent}_id",
-                    choices=lambda: [(one.pk, one.name) for one in above._default_manager.all()],
+                    choices=lambda: [(one.pk, one.name) for one in self.noun.above._default_manager.all()],
                 )
             )
         for name, choices in _CHOICES.items():
             if name in self.noun.fields:
-                found.append(Choice(name, self.noun.master._meta.get_field(name).verbose_name, choices=choices))
+                found.append(Choice(name, self.noun.field(name).verbose_name, choices=choices))
         found.append(Toggle("withdrawn", _("Withdrawn only"), where=Q(withdrawn_on__isnull=False)))
         return found
 
@@ -212,7 +210,7 @@ def entry(request: HttpRequest, noun: str, code: str) -> HttpResponseBase:
 def _facts(noun: Noun, entry: Model) -> list[tuple[Any, Any]]:
     facts = []
     for name in noun.fields:
-        field = entry._meta.get_field(name)
+        field = noun.field(name)
         value = getattr(entry, name)
         if name == "colours":
             value = ", ".join(colour["en"] for colour in value)

@@ -167,6 +167,7 @@ def try_joining_again(*, actor: Actor, dealership: Dealership) -> Dealership:
     actor.require(Right.NETWORK_WRITE)
     dealership = _locked(dealership)
     before = move(dealership, "state", DealershipState.JOINING, TRANSITIONS)
+    assert dealership.request_id is not None  # every dealership that failed was asked for
     last = StewardRequest.objects.get(id=dealership.request_id)
     _ask_steward(dealership, actor, "provision", last.arguments)
     audit.record(
@@ -230,7 +231,7 @@ def retire_dealership(*, actor: Actor, dealership: Dealership, confirmation: str
 
 
 #: What the steward's answer makes of a dealership that waits for it.
-_AFTER = {
+_AFTER: dict[tuple[str, str], str] = {
     (DealershipState.JOINING, RequestState.DONE): DealershipState.ACTIVE,
     (DealershipState.JOINING, RequestState.FAILED): DealershipState.FAILED,
     (DealershipState.RETIRING, RequestState.DONE): DealershipState.RETIRED,
@@ -308,7 +309,8 @@ def assign_territory(*, actor: Actor, dealership: Dealership, region: str, rank:
         raise Invalid({"region": _("Choose a province or a city.")})
     if not 1 <= rank <= 99:
         raise Invalid({"rank": _("Use a whole number from 1 to 99.")})
-    before = Territory.objects.filter(dealership=dealership, region=found.code).values("rank").first()
+    earlier = Territory.objects.filter(dealership=dealership, region=found.code).first()
+    before = {"rank": earlier.rank} if earlier else None
     territory, _created = Territory.objects.update_or_create(
         dealership=dealership, region=found.code, defaults={"rank": rank}
     )
@@ -375,7 +377,7 @@ def _save_changes(actor: Actor, record: Any, values: Mapping[str, Any], fields: 
     )
 
 
-def _plain(record: models.Model, fields: tuple[str, ...]) -> dict[str, Any]:
+def _plain(record: Any, fields: tuple[str, ...]) -> dict[str, Any]:
     return {name: getattr(record, record._meta.get_field(name).attname) for name in fields}
 
 
@@ -415,7 +417,7 @@ def _phone_problems(record: Any) -> dict[str, str]:
         return {}
     report = phones.normalise(record.phone)
     if report.e164 is None:
-        return {"phone": report.problems[0].message}
+        return {"phone": str(report.problems[0].message)}
     record.phone = report.e164
     return {}
 

@@ -75,7 +75,8 @@ class DealershipDetailOut(DealershipOut):
     sites = SiteOut(many=True)
     territories: Any = serializers.SerializerMethodField()
 
-    class Meta(DealershipOut.Meta):
+    class Meta:
+        model = Dealership
         fields = (*DealershipOut.Meta.fields, "sites", "territories")
 
     @extend_schema(responses=OpenApiTypes.OBJECT)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -15,6 +15,10 @@ from oem.network.models import Capability, Dealership, Site
 from oem.network.queries import province_choices, region_name
 
 NOTHING = ("", "—")
+
+
+def _offer(form: forms.Form, name: str, choices: list[tuple[str, str]]) -> None:
+    cast(forms.ChoiceField, form.fields[name]).choices = choices
 
 
 class PlaceMixin:
@@ -52,12 +56,12 @@ class DealershipForm(PlaceMixin, Form):
             values = {name: getattr(dealership, name) for name in DealershipForm.base_fields}
             kwargs["initial"] = self.show_places(values)
         super().__init__(*args, **kwargs)
-        self.fields["province"].choices = [NOTHING, *province_choices()]
+        _offer(self, "province", [NOTHING, *province_choices()])
         for name, role in (
             ("network_manager", Role.NETWORK_MANAGER),
             ("field_representative", Role.FIELD_REPRESENTATIVE),
         ):
-            self.fields[name].queryset = User.objects.filter(role=role, is_active=True)
+            cast(Any, self.fields[name]).queryset = User.objects.filter(role=role, is_active=True)
 
 
 class NewDealershipForm(DealershipForm):
@@ -81,7 +85,7 @@ class NewDealershipForm(DealershipForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["brands"].choices = reference.brand_choices()
+        _offer(self, "brands", reference.brand_choices())
 
     def clean_brands(self) -> tuple[str, ...]:
         return tuple(self.cleaned_data["brands"])
@@ -124,8 +128,8 @@ class CapabilityForm(Form):
             kwargs["initial"] = {name: getattr(capability, name) for name in CapabilityForm.base_fields}
         super().__init__(*args, **kwargs)
         tree = reference.catalogue()
-        self.fields["brand"].choices = [(b.code, b.name) for b in tree.brands.values()]
-        self.fields["series"].choices = [NOTHING, *((s.code, f"{s.brand.name} {s.name}") for s in tree.series.values())]
+        _offer(self, "brand", [(b.code, b.name) for b in tree.brands.values()])
+        _offer(self, "series", [NOTHING, *((s.code, f"{s.brand.name} {s.name}") for s in tree.series.values())])
 
 
 class TerritoryForm(Form):

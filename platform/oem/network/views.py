@@ -27,6 +27,7 @@ from kernel.reference import queries as reference
 from kernel.tenancy.models import RequestState
 from kernel.ui import states
 from kernel.ui.lists import Choice, Column, ListPage, Search
+from kernel.ui.templatetags.ui import local_text, number
 from oem.network import actions, queries
 from oem.network.forms import (
     CapabilityForm,
@@ -81,7 +82,7 @@ class DealershipList(ListPage):
     empty_icon = "store"
     empty_title = gettext_lazy("No dealerships yet")
     empty_action = gettext_lazy("Add dealership")
-    empty_url = reverse_lazy("network:new")
+    empty_url: Any = reverse_lazy("network:new")
 
     def get_queryset(self) -> QuerySet[Dealership]:
         open_sites = Count("sites", filter=Q(sites__closed_on=None))
@@ -146,8 +147,8 @@ def dealership(request: HttpRequest, slug: str) -> HttpResponseBase:
         (_("Place"), queries.place_name(found)),
         (_("District"), queries.region_name(found.district)),
         (_("Street address"), found.address),
-        (_("Opened on"), found.opened_on),
-        (_("Sales target a year"), found.sales_target),
+        (_("Opened on"), local_text(found.opened_on) if found.opened_on else ""),
+        (_("Sales target a year"), number(found.sales_target) if found.sales_target else ""),
         (_("Network manager"), found.network_manager),
         (_("Field representative"), found.field_representative),
     ]
