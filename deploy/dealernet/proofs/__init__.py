@@ -1,0 +1,27 @@
+"""Proofs that anyone can run: `dealernet prove`. Each has reviewed expectations, controls that must succeed, and
+figures that say how much was tried."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass
+class Result:
+    """What a proof found. `violations` are sentences; `passed` is false with any of them, or with nothing tried."""
+
+    proof: str
+    figures: dict[str, Any] = field(default_factory=dict)
+    violations: list[str] = field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        return not self.violations and any(self.figures.values())
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "passed": self.passed}
+
+    def count(self, name: str, number: int = 1) -> None:
+        """Add to a figure."""
+        self.figures[name] = self.figures.get(name, 0) + number

@@ -1,0 +1,559 @@
+"""A throw-away network for the proofs: every role on each side, and one living object of every kind.
+
+Everything is made through the product's own actions and the exchange. Names and free texts carry canaries,
+`CANARY-<slug>-<table>-<field>`: a text that turns up where it must not tells whose it is and where it came from.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from kernel.testing.network import PASSWORD, Network, Side
+
+#: The living objects of one member by kind, as they stand in addresses: ids, slugs, codes, tokens.
+Living = dict[str, str]
+
+
+def canary(slug: str, table: str, field: str) -> str:
+    """The text that marks a field of a member's table."""
+    return f"CANARY-{slug}-{table}-{field}"
+
+
+class World:
+    """The network with its living objects."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        #: slug → kind → what stands in an address
+        self.living: dict[str, Living] = {"portal": {}, "north": {}, "south": {}}
+
+    @property
+    def sides(self) -> dict[str, Side]:
+        """The members by slug."""
+        return {side.slug: side for side in (self.network.portal, self.network.north, self.network.south)}
+
+    def build(self) -> None:
+        """Make the network and keep it as a template."""
+        self.network.build(self._seed)
+
+    def _seed(self, network: Network) -> None:
+        for side in self.sides.values():
+            _people(side, self.living[side.slug])
+        with network.portal.bound():
+            _master_data(network, self.living["portal"])
+        for side in (network.north, network.south):
+            with side.bound():
+                _first_settings(side, self.living[side.slug])
+        with network.portal.bound():
+            for side in (network.north, network.south):
+                _offers(side, self.living["portal"], self.living[side.slug])
+            _own_leads(self.living["portal"])
+        self._drain()
+        for side in (network.north, network.south):
+            with side.bound():
+                _customers(side, self.living[side.slug])
+                _sales(side, self.living[side.slug])
+                _workshop(side, self.living[side.slug])
+        self._drain()
+        with network.portal.bound():
+            _decisions(network, self.living["portal"], {s: self.living[s] for s in ("north", "south")})
+        self._drain()
+        for side in self.sides.values():
+            with side.bound():
+                _bookkeeping(side, self.living[side.slug])
+
+    @staticmethod
+    def _drain() -> None:
+        from exchange.testing import drain_exchange
+
+        drain_exchange()
+
+
+# -- people ----------------------------------------------------------------------------------------------------
+
+
+def _people(side: Side, living: Living) -> None:
+    from kernel.accounts import actions
+    from kernel.accounts.actors import SYSTEM, Actor
+    from kernel.accounts.models import User
+    from kernel.accounts.roles import DEALERSHIP_ROLES, PORTAL_ROLES, Role
+
+    portal = side.slug == "portal"
+    with side.bound():
+        for role in sorted(PORTAL_ROLES if portal else DEALERSHIP_ROLES):
+            user = User(login=role, name=f"{canary(side.slug, 'accounts_user', 'name')}-{role}", role=role)
+            user.email = f"{role}@{side.slug}.example"
+            user.language = "en"
+            user.set_password(PASSWORD)
+            user.save(force_insert=True)
+            living[f"user_{role}"] = str(user.pk)
+        clerk = Role.AUDITOR if portal else Role.TECHNICIAN
+        extra = {
+            "retired": actions.add_person(actor=SYSTEM, login="retired", name="Retired", role=clerk, language="en"),
+            "invited": actions.add_person(actor=SYSTEM, login="invited", name="Invited", role=clerk, language="en"),
+            "leaving": actions.add_person(
+                actor=SYSTEM,
+                login="leaving",
+                name=canary(side.slug, "accounts_user", "leaving"),
+                role=clerk,
+                email=f"leaving@{side.slug}.example",
+                language="en",
+            ),
+        }
+        for kind in ("retired", "leaving"):
+            extra[kind].set_password(PASSWORD)
+            extra[kind].save()
+        manager = Actor.of(User.objects.get(role=Role.NETWORK_ADMIN if portal else Role.GENERAL_MANAGER))
+        url = actions.invite(actor=manager, person=extra["invited"], host=side.host)
+        living["invitation"] = url.rstrip("/").rsplit("/", 1)[1]
+        living |= {f"user_{kind}": str(user.pk) for kind, user in extra.items()}
+
+
+# -- the manufacturer's master data ----------------------------------------------------------------------------
+
+
+def _master_data(network: Network, living: Living) -> None:
+    from dealernet.demo import catalogue
+    from kernel.accounts.actors import SYSTEM
+    from oem.network import actions
+
+    catalogue.load(actor=SYSTEM)
+    living |= {"noun": "brands", "code": "XH", "series": "XH-HF", "brand": "XH", "region": "44"}
+    for side, province, city in ((network.north, "11", "1101"), (network.south, "44", "4403")):
+        dealership = actions.enter_dealership(
+            actor=SYSTEM, id=side.id, slug=side.slug, name=f"{side.slug.title()} Motors", province=province, city=city
+        )
+        for brand in ("XH", "YC"):
+            capability = actions.grant_capability(
+                actor=SYSTEM,
+                dealership=dealership,
+                brand=brand,
+                sells=True,
+                services=True,
+                valid_from=date(2023, 1, 1),
+            )
+        site = actions.add_site(
+            actor=SYSTEM,
+            dealership=dealership,
+            name=canary(side.slug, "network_site", "name"),
+            city=city,
+        )
+        territory = actions.assign_territory(actor=SYSTEM, dealership=dealership, region=city, rank=1)
+        if side is network.north:
+            living |= {
+                "dealership": dealership.slug,
+                "dealership_id": str(dealership.pk),
+                "site": str(site.pk),
+                "capability": str(capability.pk),
+                "territory": str(territory.pk),
+            }
+        else:
+            living["other_dealership"] = dealership.slug
+            living["other_dealership_id"] = str(dealership.pk)
+
+
+def _taken_in(slug: str, number: int, **fields: Any) -> Any:
+    from kernel.accounts.actors import SYSTEM
+    from oem.leads.actions import take_in_lead
+
+    given = {
+        "name": f"{canary(slug, 'leads_lead', 'name')}-{number}",
+        "phone": f"+86138{'1' if slug == 'north' else '2'}000{number:04d}",
+        "brand": "XH",
+        "series": "XH-HF",
+        "wish_text": f"{canary(slug, 'leads_lead', 'wish')}-{number}",
+        **fields,
+    }
+    return take_in_lead(given=given, door="json", source="website", actor=SYSTEM)[1][0]
+
+
+def _offers(side: Side, portal: Living, living: Living) -> None:
+    """Three leads offered to a dealership: one waits, one will be accepted, one declined."""
+    from kernel.accounts.actors import SYSTEM
+    from oem.leads.actions import route_by_hand
+
+    for number, kind in enumerate(("lead", "lead_accepted", "lead_declined", "lead_to_assign"), start=1):
+        lead = _taken_in(side.slug, number)
+        route_by_hand(lead_id=lead.pk, dealership=side.id, actor=SYSTEM, reason="for the proof")
+        living[kind] = str(lead.pk)
+        if side.slug == "north":
+            portal[f"{kind}_north"] = str(lead.pk)
+
+
+def _own_leads(living: Living) -> None:
+    from kernel.accounts.actors import SYSTEM
+    from oem.leads.actions import take_in_adf
+
+    living["lead_received"] = str(_taken_in("portal", 1).pk)
+    text = f"\x00 no document {canary('portal', 'leads_rawbytes', 'data')}"
+    _intake, (lead,) = take_in_adf(data=text.encode(), content_type="text/plain", source="mail", actor=SYSTEM)
+    living["lead_unread"] = str(lead.pk)
+
+
+# -- a dealership ----------------------------------------------------------------------------------------------
+
+
+def _first_settings(side: Side, living: Living) -> None:
+    from dealer.organisation import actions
+    from dealer.organisation.models import Department, Site
+    from dealer.sharing.actions import change_level
+    from dealer.sharing.models import Agreement, Grant
+    from kernel.accounts.models import User
+
+    manager = side.actor("general_manager")
+    actions.update_profile(actor=manager, address=canary(side.slug, "organisation_profile", "address"))
+    site = actions.save_site(
+        actor=manager,
+        name=canary(side.slug, "organisation_site", "name"),
+        departments=["sales", "service"],
+    )
+    main = Site.objects.filter(is_main=True).first() or site
+    department = Department.objects.filter(site=site).first()
+    employee = actions.set_employee(
+        actor=manager,
+        user=User.objects.get(login="leaving"),
+        department_id=department.pk if department else None,
+        job_title=canary(side.slug, "organisation_employee", "job_title"),
+    )
+    living |= {"site": str(site.pk), "main_site": str(main.pk), "employee": str(employee.user_id)}
+    for contract, purpose in (("Owner", "customer_care"), ("ServiceVisit", "analytics")):
+        change_level(actor=manager, contract=contract, purpose=purpose, level="full")
+    living["agreement"] = str(Agreement.objects.get().pk)
+    living["grant"] = str(Grant.objects.get(contract="Owner").pk)
+
+
+def _customers(side: Side, living: Living) -> None:
+    from dealer.customers import actions
+
+    adviser, slug = side.actor("service_adviser"), side.slug
+    tail = "1" if slug == "north" else "2"
+
+    def customer(number: int, **fields: Any) -> Any:
+        return actions.create_customer(
+            actor=adviser,
+            department="whole",
+            surname=canary(slug, "customers_customer", f"surname-{number}"),
+            phone=f"+86139{tail}000{number:04d}",
+            email=f"person{number}@{slug}.example",
+            address=canary(slug, "customers_customer", "address"),
+            note=canary(slug, "customers_customer", "note"),
+            **fields,
+        )
+
+    owner, friend, fresh = customer(1), customer(2), customer(3)
+    vehicle = actions.register_vehicle(
+        actor=adviser,
+        vin=_vin(slug, 1),
+        brand="XH",
+        series="XH-HF",
+        model="XH-HF-26",
+        delivered_on=_day(-100),
+        sold_by_us=True,
+        plate=f"京A{tail}2345",
+    )
+    actions.record_consent(
+        actor=adviser,
+        customer=owner,
+        purpose="customer_care",
+        recipient="manufacturer",
+        evidence=canary(slug, "customers_consent", "evidence"),
+    )
+    party = actions.set_party(actor=adviser, vehicle=vehicle, customer=owner)
+    other = actions.register_vehicle(actor=adviser, vin=_vin(slug, 2), brand="XH", series="XH-HF")
+    actions.set_party(actor=adviser, vehicle=other, customer=friend)
+    reading = actions.record_odometer(
+        actor=adviser, vehicle=vehicle, km=1000, on=_day(-60), source="customer"
+    )
+    marketing = actions.record_consent(
+        actor=adviser,
+        customer=owner,
+        purpose="marketing",
+        recipient="dealer",
+        channels=["phone"],
+        evidence=canary(slug, "customers_consent", "evidence"),
+    )
+    interaction = actions.log_interaction(
+        actor=adviser,
+        customer=owner,
+        channel="phone",
+        content=canary(slug, "customers_interaction", "content"),
+        result=canary(slug, "customers_interaction", "result"),
+    )
+    living |= {
+        "customer": str(owner.pk),
+        "customer_friend": str(friend.pk),
+        "customer_fresh": str(fresh.pk),
+        "vehicle": str(vehicle.pk),
+        "vehicle_friend": str(other.pk),
+        "vin": vehicle.vin,
+        "party": str(party.pk),
+        "reading": str(reading.pk),
+        "consent": str(marketing.pk),
+        "interaction": str(interaction.pk),
+    }
+
+
+def _vin(slug: str, serial: int) -> str:
+    from kernel.automotive.vin import make_vin
+
+    return make_vin("LSV", "AB12C", 2026, "A", serial + (100 if slug == "north" else 200))
+
+
+def _sales(side: Side, living: Living) -> None:
+    from dealer.sales import actions
+    from dealer.stock.actions import receive_vehicle
+    from kernel import clock
+
+    consultant, manager, slug = side.actor("sales_consultant"), side.actor("sales_manager"), side.slug
+    stock = side.actor("stock_clerk")
+    tail = "3" if slug == "north" else "4"
+
+    def car(serial: int) -> Any:
+        return receive_vehicle(
+            actor=stock,
+            vin=_vin(slug, serial),
+            brand="XH",
+            series="XH-HF",
+            model="XH-HF-26",
+            list_price=Decimal("168800"),
+            location=canary(slug, "stock_stockvehicle", "location"),
+        )
+
+    def prospect(number: int, **fields: Any) -> Any:
+        return actions.create_prospect(
+            actor=consultant,
+            person={
+                "surname": canary(slug, "customers_customer", f"surname-p{number}"),
+                "phone": f"+86139{tail}000{number:04d}",
+            },
+            channel="showroom_visit",
+            wish=canary(slug, "sales_prospect", "wish"),
+            **fields,
+        )
+
+    def quote(of: Any, vehicle: Any) -> Any:
+        return actions.make_quotation(
+            actor=consultant,
+            prospect_id=of.pk,
+            vehicle_id=vehicle.pk,
+            discount=Decimal("800"),
+            note=canary(slug, "sales_quotation", "note"),
+        )
+
+    cars = [car(serial) for serial in range(10, 16)]
+    accepted = actions.accept_lead(actor=consultant, lead_id=_uuid(living["lead_accepted"])).prospect
+    actions.decline_lead(
+        actor=consultant,
+        lead_id=_uuid(living["lead_declined"]),
+        reason="no_capacity",
+        text=canary(slug, "sales_lead", "decline"),
+    )
+    running = prospect(1)
+    follow_up = actions.record_follow_up(
+        actor=consultant,
+        prospect_id=running.pk,
+        channel="phone",
+        result="interested",
+        note=canary(slug, "sales_followup", "note"),
+    )
+    drive = actions.book_test_drive(
+        actor=consultant,
+        prospect_id=running.pk,
+        scheduled_at=clock.now() + timedelta(minutes=30),
+        vehicle_id=cars[0].pk,
+        note=canary(slug, "sales_testdrive", "note"),
+    )
+    open_quotation = quote(running, cars[0])
+    waiting_for = prospect(2)
+    waiting = actions.sign_contract(
+        actor=consultant, quotation_id=quote(waiting_for, cars[1]).pk, instalments=_plan(Decimal("168000"))
+    )
+    ready_for = prospect(3)
+    ready = actions.sign_contract(actor=consultant, quotation_id=quote(ready_for, cars[2]).pk)
+    actions.approve_contract(actor=manager, contract_id=ready.pk)
+    bought = prospect(4)
+    done = actions.sign_contract(actor=consultant, quotation_id=quote(bought, cars[3]).pk)
+    actions.approve_contract(actor=manager, contract_id=done.pk)
+    delivery = actions.deliver_vehicle(
+        actor=consultant, contract_id=done.pk, note=canary(slug, "sales_delivery", "note"), plate=f"京B{tail}2345"
+    )
+    lost = prospect(5)
+    actions.lose_prospect(
+        actor=consultant, prospect_id=lost.pk, reason="price", text=canary(slug, "sales_prospect", "lost")
+    )
+    living |= {
+        "stock_vehicle": str(cars[4].pk),
+        "stock_vehicle_free": str(cars[5].pk),
+        "stock_vehicle_held": str(cars[2].pk),
+        "prospect_of_lead": str(accepted.pk),
+        "prospect": str(running.pk),
+        "prospect_lost": str(lost.pk),
+        "follow_up": str(follow_up.pk),
+        "test_drive": str(drive.pk),
+        "quotation": str(open_quotation.pk),
+        "contract": str(waiting.pk),
+        "contract_ready": str(ready.pk),
+        "contract_done": str(done.pk),
+        "delivery": str(delivery.pk),
+        "instalment": str(waiting.instalments.first().pk),
+    }
+
+
+def _plan(total: Decimal) -> Any:
+    from dealer.sales.actions import contracts
+
+    return (contracts.Due(kind="deposit", amount=total, due_on=_day(7)),)
+
+
+def _uuid(text: str) -> Any:
+    from uuid import UUID
+
+    return UUID(text)
+
+
+def _workshop(side: Side, living: Living) -> None:
+    from dealer.customers.models import Customer, Vehicle
+    from dealer.warranty.actions import submit_claim
+    from dealer.warranty.models import Claim
+    from dealer.workshop import actions
+    from kernel import clock
+    from kernel.accounts.models import User
+
+    adviser, slug = side.actor("service_adviser"), side.slug
+    technician = User.objects.get(login="technician")
+    owner = Customer.objects.get(pk=living["customer"])
+    friend = Customer.objects.get(pk=living["customer_friend"])
+    vehicle, other = Vehicle.objects.get(pk=living["vehicle"]), Vehicle.objects.get(pk=living["vehicle_friend"])
+    appointment = actions.book_appointment(
+        actor=adviser,
+        customer=friend,
+        vehicle=other,
+        starts_at=clock.now() + timedelta(days=1),
+        wish=canary(slug, "workshop_appointment", "wish"),
+    )
+    living["appointment"] = str(appointment.pk)
+    for number in range(2):
+        order = actions.open_repair_order(
+            actor=adviser,
+            customer=owner,
+            vehicle=vehicle,
+            odometer_km=2000 + number,
+            complaints=[f"{canary(slug, 'workshop_job', 'complaint')}-{number}"],
+        )
+        job = order.jobs.get()
+        actions.assign_technician(actor=adviser, job=job, technician=technician)
+        actions.start_job(actor=adviser, job=job)
+        actions.update_job(
+            actor=adviser,
+            job=job,
+            cause=canary(slug, "workshop_job", "cause"),
+            correction=canary(slug, "workshop_job", "correction"),
+            fault_code="P0011",
+        )
+        actions.add_line(actor=adviser, job=job, kind="labour", code="XH-M020", pay_type="warranty")
+        actions.add_line(actor=adviser, job=job, kind="part", code="XH-1001-01", pay_type="warranty", causal=True)
+        actions.finish_job(actor=adviser, job=job)
+        actions.mark_ready(actor=adviser, order=order)
+        actions.close_repair_order(actor=adviser, order=order)
+        claim = Claim.objects.get(repair_order=order)
+        living[f"order_closed_{number}"] = str(order.pk)
+        if number == 0:
+            submit_claim(actor=adviser, claim=claim)
+            living["claim"] = str(claim.pk)
+        else:
+            living["claim_draft"] = str(claim.pk)
+            living["claim_line"] = str(claim.lines.first().pk)
+    running = actions.open_repair_order(
+        actor=adviser,
+        customer=owner,
+        vehicle=vehicle,
+        odometer_km=2100,
+        complaints=[canary(slug, "workshop_job", "complaint"), canary(slug, "workshop_job", "complaint-open")],
+    )
+    first, second = running.jobs.order_by("position")
+    actions.assign_technician(actor=adviser, job=first, technician=technician)
+    actions.start_job(actor=adviser, job=first)
+    line = actions.add_line(
+        actor=adviser,
+        job=first,
+        kind="part",
+        code="XH-1001-01",
+        description=canary(slug, "workshop_jobline", "description"),
+    )
+    living |= {
+        "order": str(running.pk),
+        "job": str(first.pk),
+        "job_open": str(second.pk),
+        "job_line": str(line.pk),
+    }
+
+
+# -- what came up, and the books ------------------------------------------------------------------------------
+
+
+def _decisions(network: Network, living: Living, dealers: dict[str, Living]) -> None:
+    from oem.aftersales.models import Claim, ServiceVisit
+    from oem.owners.models import Owner, Sale
+
+    north = network.north.id
+    living |= {
+        "claim": dealers["north"]["claim"],
+        "claim_line": str(Claim.objects.get(pk=dealers["north"]["claim"]).lines.first().line_id),
+        "visit": str(ServiceVisit.objects.filter(dealership=north).first().pk),
+        "owner": str(Owner.objects.filter(dealership=north).first().pk),
+        "sale": str(Sale.objects.filter(dealership=north).first().pk),
+        "vin": dealers["north"]["vin"],
+    }
+
+
+def _bookkeeping(side: Side, living: Living) -> None:
+    from exchange.models import Inbox, Ledger
+    from kernel.accounts.mail import put_in_outbox
+    from kernel.audit.models import Entry
+
+    living["entry"] = str(Entry.objects.order_by("-pk").first().pk)
+    living["message"] = str(Ledger.objects.order_by("number").first().pk)
+    received = Inbox.objects.first()
+    if received is not None:
+        living["received"] = str(received.pk)
+    put_in_outbox(
+        to=f"somebody@{side.slug}.example", subject=canary(side.slug, "accounts_outboxmail", "subject"), body="-"
+    )
+    _tokens_and_sessions(side, living)
+
+
+def _tokens_and_sessions(side: Side, living: Living) -> None:
+    """One token and sign-in to end, those of somebody retired, and the sign-in of a stranger's realm."""
+    from kernel.accounts import actions
+    from kernel.accounts.actors import Actor
+    from kernel.accounts.models import Session, User
+    from kernel.accounts.scopes import scopes_for
+    from kernel.accounts.sessions import hash_of
+    from kernel.accounts.testing import open_session
+
+    leaving, retired = User.objects.get(login="leaving"), User.objects.get(login="retired")
+    for kind, person in (("leaving", leaving), ("retired", retired)):
+        token, text = actions.create_token(
+            actor=Actor.of(person),
+            user=person,
+            name=canary(side.slug, "accounts_token", "name"),
+            scopes=scopes_for(person.role),
+        )
+        _name, key = open_session(person, tenant_id=side.id)
+        living |= {f"token_{kind}": str(token.pk), f"bearer_{kind}": text, f"cookie_{kind}": key}
+        living[f"session_{kind}"] = str(Session.objects.get(key_hash=hash_of(key)).pk)
+    manager = User.objects.get(role="network_admin" if side.slug == "portal" else "general_manager")
+    actions.retire_person(actor=Actor.of(manager), person=retired)
+    # What a restore of the wrong dump would leave behind: a row of another member's sign-in, with a person of here.
+    _name, key = open_session(manager, tenant_id=side.id)
+    Session.objects.filter(key_hash=hash_of(key)).update(realm="00000000-0000-4000-8000-00000000ffff")
+    living["cookie_other_realm"] = key
+
+
+def _day(offset: int) -> date:
+    """A day so many days from today."""
+    from kernel import clock
+
+    return (clock.now() + timedelta(days=offset)).date()
