@@ -91,6 +91,13 @@ def switchboard() -> list[Grant]:
     )
 
 
+def access_agreement_for_reading(id: str, user: User) -> Agreement:
+    """One agreement with its text. Raises Missing."""
+    if not user.has(Right.SHARING_READ):
+        raise Missing()
+    return find(Agreement.objects.all(), id)
+
+
 def access_agreement_for_signing(id: str, user: User) -> Agreement:
     """One agreement, for those who may sign. Raises Missing."""
     if not user.has(Right.SHARING_CHANGE):

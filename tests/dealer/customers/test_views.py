@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from tests.dealer.speaking import speaking
 
 from dealer.customers import actions, cards
 from dealer.customers.models import Consent, Customer, Interaction
@@ -51,7 +52,7 @@ def test_another_dealerships_people_find_nothing(wang, south, portal):
 
 @pytest.mark.parametrize("language", ["en", "zh-hans", "zh-hant"])
 def test_the_card_shows_who_may_know_what(wang, north, language):
-    text = north.client("sales_consultant", headers={"accept-language": language}).get(f"/customers/{wang.pk}/")
+    text = speaking(north, "sales_consultant", language).get(f"/customers/{wang.pk}/")
     page = text.content.decode()
     assert 'href="tel:+8613800138000"' in page
     assert page.count('data-dialog="consent-') == 4
@@ -95,7 +96,7 @@ def test_a_service_adviser_withdraws_no_consent_of_sales_customers(wang, north):
 )
 @pytest.mark.parametrize("language", ["en", "zh-hans"])
 def test_wrong_input_keeps_what_was_typed(wall, north, data, field, language):
-    client = north.client("sales_consultant", headers={"accept-language": language})
+    client = speaking(north, "sales_consultant", language)
     answer = client.post("/customers/new/", FORM | {"address": "幸福路 8 号"} | data)
     page = answer.content.decode()
     assert answer.status_code == 422
@@ -255,7 +256,7 @@ def test_api_takes_in_and_changes(wall, north):
 )
 @pytest.mark.parametrize("language", ["en", "zh-hans"])
 def test_api_names_the_wrong_field(wall, north, body, field, language):
-    client = north.client("sales_consultant", headers={"accept-language": language})
+    client = speaking(north, "sales_consultant", language)
     answer = client.post("/api/v1/customers", body, content_type="application/json")
     assert answer.status_code == 422
     assert answer.headers["Content-Type"].startswith("application/problem+json")

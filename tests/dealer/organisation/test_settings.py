@@ -9,6 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from PIL import Image
+from tests.dealer.speaking import speaking
 
 from dealer.organisation import actions, logos, queries
 from dealer.organisation.models import Department, Employee, Profile, Site
@@ -183,7 +184,7 @@ def test_only_the_logo_in_force_is_served(wall, north, files, name):
 
 
 def test_the_page_uploads_and_refuses_in_the_readers_language(wall, north, files):
-    client = north.client("general_manager", headers={"accept-language": "en"})
+    client = speaking(north, "general_manager", "en")
     good = SimpleUploadedFile("logo.png", picture(), "image/png")
     assert client.post("/settings/logo/", {"logo": good}).status_code == 302
     bad = SimpleUploadedFile("logo.png", b"<svg></svg>", "image/png")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from tests.dealer.speaking import speaking
 
 from dealer.organisation import today
 from dealer.organisation.today import Line
@@ -56,7 +57,7 @@ def test_the_page_shows_deadline_phone_and_one_step(wall, north, sources, langua
     due = clock.now() + timedelta(minutes=20)
     offer = Line(title="禾风", url="/leads/1/", step="Accept", who="王**", phone="+8613800138000", due=due)
     today.register("a", lambda user: [offer], [Right.LEADS_WORK_OWN], title="Offered leads")
-    client = north.client("sales_consultant", headers={"accept-language": language})
+    client = speaking(north, "sales_consultant", language)
     for address in ("/", "/today/"):
         page = client.get(address)
         assert page.status_code == 200

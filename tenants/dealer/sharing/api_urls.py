@@ -1,0 +1,13 @@
+from django.urls import path
+
+from dealer.sharing import api
+
+urlpatterns = [
+    path("sharing/agreements", api.Agreements.as_view(), name="api_sharing_agreements"),
+    path("sharing/agreements/<str:id>/sign", api.Signature.as_view(), name="api_sharing_sign"),
+    path("sharing/levels", api.Levels.as_view(), name="api_sharing_levels"),
+    path("sharing/preview", api.Previews.as_view(), name="api_sharing_preview"),
+    path("sharing/ledger", api.LedgerRows.as_view(), name="api_sharing_ledger"),
+    path("sharing/ledger/<str:id>", api.OneMessage.as_view(), name="api_sharing_message"),
+    path("sharing/explain", api.Explanation.as_view(), name="api_sharing_explain"),
+]

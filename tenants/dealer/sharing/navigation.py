@@ -1,0 +1,88 @@
+"""What sharing adds to the shell and to today's list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from dealer.organisation import today
+from dealer.sharing import words
+from dealer.sharing.models import Agreement, AgreementState
+from exchange.models import Ledger, LedgerState
+from kernel.accounts.models import User
+from kernel.accounts.roles import Right
+from kernel.ui import states
+from kernel.ui.navigation import DEALER, NavItem, register
+
+_GROUP = gettext_lazy("Sharing")
+register(
+    DEALER,
+    NavItem(
+        "sharing",
+        gettext_lazy("What we share"),
+        "sharing:switchboard",
+        icon="share-2",
+        right=Right.SHARING_READ,
+        order=700,
+        group=_GROUP,
+    ),
+    NavItem(
+        "ledger",
+        gettext_lazy("Ledger"),
+        "sharing:ledger",
+        icon="history",
+        right=Right.SHARING_READ,
+        order=710,
+        group=_GROUP,
+    ),
+)
+states.register({"counts": "info", "pseudonymous": "primary"})
+
+
+def unsigned(user: User) -> Iterator[today.Line]:
+    """Agreements that wait for a signature."""
+    for agreement in Agreement.objects.filter(state=AgreementState.PROPOSED):
+        yield today.Line(
+            title=str(agreement),
+            url=reverse("sharing:agreement", args=[agreement.pk]),
+            text=agreement.manufacturer_name,
+            step=_("Read and sign"),
+            at=agreement.received_at,
+        )
+
+
+def refused(user: User) -> Iterator[today.Line]:
+    """Messages that the manufacturer refused."""
+    for row in Ledger.objects.filter(state=LedgerState.REFUSED).order_by("-number")[: today.SHOWN + 1]:
+        yield today.Line(
+            title=row.subject_label or words.contract_label(row.contract),
+            url=reverse("sharing:message", args=[row.pk]),
+            text=words.contract_label(row.contract),
+            facts=(words.stopped_label(row.reason),),
+            step=_("See why"),
+            at=row.event_at,
+        )
+
+
+today.register(
+    "sharing.unsigned",
+    unsigned,
+    [Right.SHARING_CHANGE],
+    title=gettext_lazy("Agreements to sign"),
+    order=60,
+    icon="file-text",
+    tone="warning",
+)
+today.register(
+    "sharing.refused",
+    refused,
+    [Right.SHARING_READ],
+    title=gettext_lazy("Refused by the manufacturer"),
+    order=70,
+    icon="triangle-alert",
+    tone="error",
+    more_url_name="sharing:ledger",
+)

@@ -1,0 +1,95 @@
+"""Preview: what a level would let out of the dealership's own latest records, by the very gate that sends."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from dealer.customers.models import Recipient
+from dealer.customers.queries import consent_for
+from dealer.sharing import queries, words
+from dealer.sharing.flows import samples
+from dealer.sharing.models import Grant
+from exchange import gate
+from exchange.outbound import pseudonymiser
+from kernel import clock
+from kernel.contracts import FieldClass, Level
+
+#: Records that a preview looks at.
+MOST = 50
+
+
+@dataclass(frozen=True)
+class FieldLine:
+    """One field in a preview or in the ledger: what leaves of it, or why it stays."""
+
+    path: str
+    label: str
+    field_class: str
+    leaves: bool
+    value: str
+    reason: str
+
+
+def preview(grant: Grant, level: Level, *, limit: int = MOST) -> gate.Preview:
+    """What would leave of the latest records if `level` were the ceiling. Nothing is sent."""
+    policy = queries.policy_of(grant, grant.agreement.version, ceiling=level)
+    cases = [
+        (record, consent_for(customer, policy.purpose, Recipient.MANUFACTURER) if customer else None)
+        for record, customer in samples(grant.contract, limit)
+    ]
+    return gate.preview(cases, policy, at=clock.now(), pseudonymiser=pseudonymiser(), examples=1)
+
+
+def decision_lines(decision: gate.Decision) -> list[FieldLine]:
+    """Every field of one decision."""
+    withheld = {path: str(reason) for path, reason in decision.withheld.items()}
+    return lines(decision.contract, decision.released, withheld)
+
+
+def lines(contract: str, released: dict[str, Any], withheld: dict[str, str]) -> list[FieldLine]:
+    """Every field of a contract: first what leaves, then what stays, with the reason."""
+    spec = queries.upward_contracts().get(contract)
+    if spec is None:
+        return []
+    found = []
+    for path, mark in spec.paths.items():
+        top = path.partition("[")[0]
+        reason = withheld.get(path) or withheld.get(top)
+        if path != top and (top in withheld or reason is None):
+            continue  # keys of a list are named only where one of them stays by itself
+        found.append(
+            FieldLine(
+                path=path,
+                label=words.field_label(path),
+                field_class=str(FieldClass(mark.field_class).label),
+                leaves=reason is None and path in released,
+                value=shown(released.get(path)) if reason is None else "",
+                reason=words.reason_label(reason) if reason else "",
+            )
+        )
+    return sorted(found, key=lambda line: not line.leaves)
+
+
+def shown(value: Any) -> str:
+    """A value of a payload as text."""
+    if value is None:
+        return "–"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
+
+
+def static_fields(contract: str, level: Level) -> tuple[list[str], list[str]]:
+    """Names of the fields that may leave at a level, and of those that stay, whatever the record."""
+    spec = queries.upward_contracts()[contract]
+    if level < Level.PSEUDONYMOUS:
+        return [], [words.field_label(path) for path in spec.fields]
+    leave, stay = [], []
+    for path, mark in spec.paths.items():
+        if "[" in path and not mark.stays_when_pseudonymous:
+            continue
+        stays = level is Level.PSEUDONYMOUS and mark.stays_when_pseudonymous
+        if "[" in path and not stays:
+            continue
+        (stay if stays else leave).append(words.field_label(path))
+    return leave, stay
