@@ -1,0 +1,42 @@
+"""The exchange's codes in words, for people who did not build it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+CONTRACTS = {
+    "SalesLead": _("Leads"),
+    "LeadOutcome": _("Results of leads"),
+    "VehicleSale": _("Sales and deliveries"),
+    "Owner": _("Owners"),
+    "ServiceVisit": _("Service visits"),
+    "WarrantyClaim": _("Warranty claims"),
+    "ClaimDecision": _("Decisions on claims"),
+    "DailyCounts": _("Daily counts"),
+    "Receipt": _("Receipts"),
+}
+
+#: Why a message is stuck, or did not go. Handlers name reasons of their own; those stand as they are.
+REASONS = {
+    "failed": _("It could not be applied, although it was tried several times."),
+    "unknown_contract": _("This release does not know this kind of message. Upgrade, then try again."),
+    "unknown_lead": _("It speaks of a lead that was never offered to its sender."),
+    "skipped": _("A person left it aside."),
+}
+
+
+def contract_name(code: str) -> str:
+    """What a message is about."""
+    return str(CONTRACTS.get(code, code))
+
+
+def reason(code: str) -> str:
+    """Why a message is stuck."""
+    return str(REASONS.get(code, code))
+
+
+def choices(table: dict[str, Any] = CONTRACTS) -> list[tuple[str, Any]]:
+    """For filters."""
+    return list(table.items())
