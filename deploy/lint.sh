@@ -20,7 +20,7 @@ djlint --lint --quiet platform tenants shared sync deploy
 step "types"
 mypy
 step "style sheet is built from the classes in use"
-python -m kernel.ui.inventory --check
+python shared/kernel/ui/inventory.py
 step "translations are complete"
 python -m dealernet.messages --check
 if [ "${CI:-}" != true ] || [ -n "${AUDIT:-}" ]; then

@@ -94,7 +94,7 @@ def _literals(code: str, start: int) -> Iterator[str]:
         start = match.end()
 
 
-def _catalogue(language: str):  # noqa: ANN202 - polib has no types
+def _catalogue(language: str):
     import polib
 
     path = LOCALE / language / "LC_MESSAGES" / "django.po"
