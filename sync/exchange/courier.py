@@ -12,6 +12,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -104,7 +105,7 @@ def _carry_batch(sender: Party, everyone: dict[UUID, Party]) -> tuple[int, set[U
         return done, {r for r in by_receiver if r in everyone}
 
 
-def senders_with_mail(everyone: dict[UUID, Party]) -> tuple[list[Party], object]:
+def senders_with_mail(everyone: dict[UUID, Party]) -> tuple[list[Party], datetime]:
     """The members in whose ledger something waits, and the time of that look. One query for the whole network."""
     parts = [
         f"SELECT '{p.id}'::uuid WHERE EXISTS (SELECT 1 FROM \"{p.schema}\".exchange_ledger WHERE state = 'recorded')"
@@ -131,7 +132,7 @@ def receivers_left_waiting(everyone: dict[UUID, Party]) -> list[UUID]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def mark_drained(senders: list[Party], looked_at: object) -> None:
+def mark_drained(senders: list[Party], looked_at: datetime) -> None:
     """Note at the manufacturer that these dealerships' mailboxes were empty at `looked_at`."""
     dealers = [p.id for p in senders if not p.is_portal]
     if dealers:

@@ -83,7 +83,7 @@ def reconcile(*, grace: float = 0.0) -> dict[str, Any]:
         with connection.cursor() as cursor:
             for sender, receiver in _pairs(everyone):
                 names = {"sender": sender.schema, "receiver": receiver.schema}
-                values = {"sender": sender.id, "receiver": receiver.id, "grace": grace}
+                values: dict[str, Any] = {"sender": sender.id, "receiver": receiver.id, "grace": grace}
                 cursor.execute(
                     f'SELECT count(*) FROM "{receiver.schema}".exchange_inbox WHERE sender = %s', [sender.id]
                 )

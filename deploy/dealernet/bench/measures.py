@@ -150,7 +150,7 @@ PAGES = (
 def pages(data: Path, *, calls: int = 40) -> dict[str, Any]:
     """Times, queries and weight of the ten main pages with demo data, one caller at a time."""
     port = ports(data)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for host, login, path in PAGES:
         call = load.Caller(host, port, cookie=cookie(host, login))
         first = call("GET", path, Accept_Encoding="gzip")

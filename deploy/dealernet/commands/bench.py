@@ -52,7 +52,7 @@ def _measure(which: str, data: Path, args: argparse.Namespace, found_on: dict[st
 
     more = {"minutes": args.minutes} if which == "memory" else {}
     figures = getattr(measures, which)(data, **more)
-    document = {
+    document: dict[str, Any] = {
         "bench": which,
         "machine": {**found_on, "load_after": [round(x, 2) for x in os.getloadavg()]},
         "figures": figures,
@@ -64,7 +64,7 @@ def _measure(which: str, data: Path, args: argparse.Namespace, found_on: dict[st
     return document
 
 
-def _ratios(figures: dict[str, Any], peers: dict[str, dict[str, float]]) -> dict[str, float]:
+def _ratios(figures: dict[str, Any], peers: dict[str, Any]) -> dict[str, float]:
     """Times better than the best peer (whose figures are of November 2026, not of this run)."""
     found = {"create": round(figures["create_per_s"] / max(peers["create_per_s"].values()), 2)}
     for name in ("list", "detail", "search"):

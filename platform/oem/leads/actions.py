@@ -11,6 +11,7 @@ import json
 import secrets
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -32,7 +33,7 @@ from kernel.errors import Conflict, Invalid
 from kernel.reference.queries import CALENDAR, match_car
 from kernel.transitions import may_move, move
 from oem.leads import hints, queries, routing
-from oem.leads.adf import ParsedLead, Vehicle, document_hash, fingerprint, parse
+from oem.leads.adf import ParsedLead, Price, Vehicle, document_hash, fingerprint, parse
 from oem.leads.models import (
     ENDED,
     STATE_OF_EVENT,
@@ -137,7 +138,7 @@ def _lead_of(parsed: ParsedLead, intake: RawIntake, position: int, issues: list[
     number = next((p for p in numbers if p.e164), numbers[0] if numbers else None)
     mail = next(iter(sorted(customer.emails, key=lambda e: (not e.preferred, not e.valid))), None)
     place = _place(customer.address)
-    budget = wanted.price if wanted and wanted.price and wanted.price.amount is not None else None
+    budget = wanted.price if wanted else None
     now = clock.now()
     lead = Lead.objects.create(
         intake=intake,
@@ -159,7 +160,7 @@ def _lead_of(parsed: ParsedLead, intake: RawIntake, position: int, issues: list[
         series=car.series,
         model=car.model,
         interest=wanted.interest if wanted else "buy",
-        budget=budget.amount if budget and abs(budget.amount) < 10**11 else None,
+        budget=_amount(budget),
         budget_currency=budget.currency if budget else "",
         window_from=customer.earliest,
         window_to=customer.latest,
@@ -184,11 +185,17 @@ def _place(address: Any) -> regions.Place:
     return regions.Place(province or (city.parent if city else None), city)
 
 
+def _amount(price: Price | None) -> Decimal | None:
+    """The amount if there is one that the column can hold."""
+    amount = price.amount if price else None
+    return amount if amount is not None and abs(amount) < 10**11 else None
+
+
 def _line(lead: Lead, position: int, vehicle: Vehicle) -> LeadLine:
     km = vehicle.odometer
     if km is not None and vehicle.odometer_unit == "mi":
         km = round(km * MILES)
-    price = vehicle.price if vehicle.price and vehicle.price.amount is not None else None
+    price = vehicle.price
     colours = [c.exterior or c.both or c.interior for c in vehicle.colours]
     return LeadLine(
         lead=lead,
@@ -203,7 +210,7 @@ def _line(lead: Lead, position: int, vehicle: Vehicle) -> LeadLine:
         stock_number=vehicle.stock[:80],
         colour=", ".join(filter(None, colours))[:80],
         odometer_km=km if km is not None and 0 <= km < 2**31 else None,
-        price=price.amount if price and abs(price.amount) < 10**11 else None,
+        price=_amount(price),
         currency=price.currency if price else "",
         comment=vehicle.comments,
     )
@@ -359,7 +366,7 @@ def _offer(lead: Lead, dealership: UUID, *, actor: Actor) -> Offer:
 
 
 def _contract(lead: Lead) -> SalesLead:
-    lines = [
+    lines: list[Any] = [
         {
             "interest": line.interest or None,
             "status": line.status or None,

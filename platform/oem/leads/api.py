@@ -28,7 +28,7 @@ class Bytes(BaseParser):
 
     media_type = "*/*"
 
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> bytes:
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
         return stream.read()
 
 
@@ -61,7 +61,7 @@ class IntakeAdf(ApiView):
     required: ClassVar = {"POST": Right.LEADS_ROUTE}
     scope = "intake"
     max_body = MAX_BYTES
-    parser_classes: ClassVar = [Bytes]
+    parser_classes = (Bytes,)
 
     @extend_schema(request={"application/x-adf+xml": OpenApiTypes.STR}, responses={202: IntakeAnswer})
     def post(self, request: Request) -> Response:

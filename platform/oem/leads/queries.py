@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, cast
 from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
@@ -66,14 +67,14 @@ def candidates_for(lead: Lead) -> list[routing.Candidate]:
             open_leads=load.get(d.id, 0),
             earlier=str(earlier.get(d.id, "")),
         )
-        for d in dealerships.prefetch_related("territories")
+        for d in cast("Iterable[Any]", dealerships.prefetch_related("territories"))
     ]
 
 
 def open_leads_by_dealership() -> dict[UUID, int]:
     """Leads offered to or worked by each dealership."""
     rows = Lead.objects.filter(state__in=[LeadState.OFFERED, *WORKED]).values("dealership").annotate(n=Count("id"))
-    return {row["dealership"]: row["n"] for row in rows.order_by()}
+    return {row["dealership"]: row["n"] for row in rows.order_by() if row["dealership"]}
 
 
 def text_condition(text: str) -> Q:

@@ -14,7 +14,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 from uuid import UUID
+
+if TYPE_CHECKING:
+    from kernel.tenancy.backend.base import DatabaseWrapper
 
 PORTAL_SCHEMA = "oem"
 #: The manufacturer's address in the exchange and its id in the directory: one manufacturer an installation.
@@ -115,8 +119,10 @@ def bound(binding: Binding) -> Iterator[None]:
     Raises WallError when work is already bound to another login, or when a transaction is open: a transaction
     never spans two logins. Binding to the same again is allowed and changes nothing.
     """
-    from django.db import connection
+    from django.db import connection as any_connection
 
+    # The wall's own backend; the stubs know Django's base only.
+    connection = cast("DatabaseWrapper", any_connection)
     now = _current.get()
     if now == binding:
         yield

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from django.db import connection
+from django.db import connection as any_connection
 
 from kernel.tenancy import directory
+from kernel.tenancy.backend.base import DatabaseWrapper
 from kernel.testing.network import Network, Side
+
+connection = cast(DatabaseWrapper, any_connection)
 
 
 @pytest.fixture(scope="session")

@@ -65,6 +65,8 @@ def _fresh_state() -> dict[str, Any]:
 class DatabaseWrapper(django_tenants_base.DatabaseWrapper):
     """One thread's connection; always logged in as the login of the current binding."""
 
+    connection: Any
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._binding: Binding = UNBOUND
         #: Test mode (kernel.testing): sessions by login, each inside one transaction that is rolled back.
@@ -134,7 +136,7 @@ class DatabaseWrapper(django_tenants_base.DatabaseWrapper):
         super().connect()
         if self._rollback_sessions is not None and self._key not in self._rollback_atomics:
             atomic = transaction.Atomic(self.alias, savepoint=True, durable=False)
-            atomic._from_testcase = True
+            atomic._from_testcase = True  # type: ignore[attr-defined]
             self._rollback_atomics[self._key] = atomic
             atomic.__enter__()
 
