@@ -25,7 +25,7 @@ SINGLE = {"_", "gettext", "gettext_lazy", "gettext_noop"}
 PLURAL = {"ngettext", "ngettext_lazy"}
 CONTEXT = {"pgettext", "pgettext_lazy"}
 CONTEXT_PLURAL = {"npgettext", "npgettext_lazy"}
-_TEMPLATE_CALL = re.compile(r"\b(n?p?gettext|_)\((?=[\"'])")
+_TEMPLATE_CALL = re.compile(r"\b(n?p?gettext|_)\((?=u?[\"'])")
 _NAMED = re.compile(r"%\((\w+)\)[sd]|\{(\w*)\}")
 
 #: (context or None, text, plural or None)
