@@ -100,6 +100,11 @@ class Owner(Shared):
     def __str__(self) -> str:
         return self.name or self.company_name or self.owner_key
 
+    @property
+    def names_somebody(self) -> bool:
+        """Whether anything in it names or reaches a party; a code does not."""
+        return any((self.name, self.company_name, self.phone, self.email, self.address))
+
 
 class DailyCount(Shared):
     """How many records of a contract a dealership had on one day, by one dimension (contract DailyCounts)."""
