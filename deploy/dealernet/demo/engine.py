@@ -1,0 +1,315 @@
+"""Living through the past: stories told by generators, in one order of time, through the product's own actions.
+
+A *story* is a generator. It yields `Do` for something that somebody does at a certain time, and gets back the id of
+what came of it; and `Look` for something that it wants to read. The engine takes the step with the earliest time of
+all stories, binds to its member, sets the kernel's clock, runs the action in one transaction, and writes the step's
+name into the request id of the audit rows. So the audit trail says which steps are done: started again after being
+killed, a story runs through its finished steps without doing them again.
+
+While a day is lived, this process alone carries messages and applies them (`exchange.inbox.take_turn`), so that no
+worker applies a message of the past with the clock of today. It holds the turn for one day of the past at a time.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterable
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from random import Random
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+from django.utils import translation
+
+from dealer.sharing.actions import send_due_counts
+from exchange import courier, inbox
+from kernel import clock
+from kernel.accounts.actors import Actor
+from kernel.accounts.models import User
+from kernel.accounts.roles import Role
+from kernel.audit import coming_from
+from kernel.audit.models import Entry, Origin
+from kernel.errors import DomainError
+from kernel.reference.models import Variant
+from kernel.reference.queries import catalogue
+from kernel.tenancy.bindings import MANUFACTURER_ID, Courier, Dealer, Portal, bound
+from kernel.tenancy.models import Kind, Tenant
+
+PORTAL = "portal"
+LOCAL = ZoneInfo("Asia/Shanghai")
+DAYS = 730
+#: The last days before today, whose stories stand before READY; what was earlier follows in the background.
+WINDOW_DAYS = 212
+_PERMIT = clock.allow_history()
+
+
+@dataclass(frozen=True)
+class Do:
+    """One step: at `at` (aware) member `who` runs `act`.
+
+    `name` is unique within the story. `gives` is the label ("sales.quotation") of the audited object whose id the
+    story gets back. `then`: members whose messages are carried at once, and applied where they arrive.
+    """
+
+    at: datetime
+    who: str
+    name: str
+    act: Callable[[], Any]
+    gives: str = ""
+    then: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Look:
+    """Something a story reads at member `who`; it gets back what `read` returns."""
+
+    who: str
+    read: Callable[[], Any]
+
+
+Story = Generator[Do | Look, Any, None]
+
+
+@dataclass
+class Side:
+    """A member of the network with its people by role, in the order in which they were added."""
+
+    slug: str
+    binding: Portal | Dealer
+    people: dict[str, list[Actor]] = field(default_factory=lambda: defaultdict(list))
+    by_id: dict[UUID, Actor] = field(default_factory=dict)
+
+    @property
+    def id(self) -> UUID:
+        return self.binding.id if isinstance(self.binding, Dealer) else MANUFACTURER_ID
+
+    def one(self, role: Role, rng: Random | None = None) -> Actor:
+        """Somebody of that role; without `rng` the first."""
+        found = self.people[role]
+        return rng.choice(found) if rng else found[0]
+
+
+@dataclass
+class Figures:
+    """What was done: steps, steps found done, refusals of actions, messages applied."""
+
+    steps: int = 0
+    known: int = 0
+    messages: int = 0
+    refused: list[str] = field(default_factory=list)
+
+
+class World:
+    """The network and the plan's constants; `today` is the moment at which the past ends (aware)."""
+
+    def __init__(self, *, seed: int, scale: float, today: datetime) -> None:
+        self.seed, self.scale = seed, scale
+        self.today = today.astimezone(UTC)
+        self.first_day = (self.today - timedelta(days=DAYS)).astimezone(LOCAL).date()
+        self.window = (self.today - timedelta(days=WINDOW_DAYS)).astimezone(LOCAL).date()
+        self.last_day = self.today.astimezone(LOCAL).date()
+        self.sides: dict[str, Side] = {}
+        self.slugs: dict[UUID, str] = {}
+        self.variants: list[Variant] = []
+        self.done: dict[str, dict[str, UUID]] = {}
+        self.figures = Figures()
+
+    # -- knowing the network ---------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Read members, people, catalogue and the steps that were done before. Called unbound."""
+        tenants = Tenant.objects.filter(kind=Kind.DEALERSHIP, slug__in=("north", "east", "south"))
+        self.sides = {PORTAL: Side(PORTAL, Portal())}
+        self.sides |= {tenant.slug: Side(tenant.slug, Dealer(tenant.id)) for tenant in tenants.order_by("slug")}
+        self.slugs = {side.id: side.slug for side in self.sides.values()}
+        latest = None
+        for side in self.sides.values():
+            with bound(side.binding):
+                for user in User.objects.filter(is_active=True).order_by("created_at", "login"):
+                    actor = Actor.of(user)
+                    side.people[user.role].append(actor)
+                    side.by_id[user.pk] = actor
+                for row in self._steps_done():
+                    request_id, object_type, object_id, at = row
+                    self.done.setdefault(request_id, {}).setdefault(object_type, object_id)
+                    latest = max(latest or at, at)
+        with bound(Portal()):
+            self.variants = list(catalogue().variants.values())
+        if latest is not None:
+            # Killed between a step and the carrying of its messages: they belong to that time.
+            with self.turn():
+                self.exchange(latest)
+
+    def _steps_done(self) -> Iterable[tuple[str, str, str, datetime]]:
+        rows = Entry.objects.filter(origin=Origin.DEMO).exclude(request_id="").order_by("number")
+        return rows.values_list("request_id", "object_type", "object_id", "at")
+
+    @property
+    def dealers(self) -> list[Side]:
+        return [side for side in self.sides.values() if side.slug != PORTAL]
+
+    def rng(self, *parts: object) -> Random:
+        """A source of chance of its own for whatever the parts name: independent of everything else's order."""
+        return Random("/".join(map(str, (self.seed, *parts))))
+
+    def on_sale(self, *, series: str = "", brand: str = "", on: date) -> list[Variant]:
+        """The variants on sale on a day."""
+        return [
+            one
+            for one in self.variants
+            if (not series or one.model.series_id == series)
+            and (not brand or one.model.series.brand_id == brand)
+            and (one.on_sale_from is None or one.on_sale_from <= on)
+            and (one.on_sale_until is None or on <= one.on_sale_until)
+        ]
+
+    # -- living ----------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def turn(self) -> Any:
+        """Be the only one who applies messages, at every member."""
+        with ExitStack() as stack:
+            for side in self.sides.values():
+                with bound(side.binding):
+                    inbox.hold_turn()
+                stack.callback(self._give_back, side)
+            yield
+
+    def _give_back(self, side: Side) -> None:
+        with bound(side.binding):
+            inbox.give_turn_back()
+
+    def live(self, stories: dict[str, Story], *, progress: Callable[[date, int], None], pause: float = 0.0) -> None:
+        """Tell all stories to their ends, in the order of time. `progress(day, steps)` is called after each day;
+        `pause` is how many seconds others get between two days."""
+        heap: list[tuple[datetime, int, str, Story, Do]] = []
+        order = itertools.count()
+
+        def go_on(name: str, story: Story, answer: Any) -> None:
+            try:
+                step = story.send(answer)
+                while isinstance(step, Look):
+                    step = story.send(self._look(step))
+            except StopIteration:
+                return
+            if step.at >= self.today:
+                story.close()
+                return
+            heapq.heappush(heap, (step.at, next(order), name, story, step))
+
+        for name, story in stories.items():
+            go_on(name, story, None)
+        while heap:
+            day = heap[0][0].astimezone(LOCAL).date()
+            before = self.figures.steps
+            with self.turn():
+                last = heap[0][0]
+                while heap and heap[0][0].astimezone(LOCAL).date() == day:
+                    last, _order, name, story, step = heapq.heappop(heap)
+                    known, answer = self._do(name, step)
+                    if known or answer is not _REFUSED:
+                        go_on(name, story, answer)
+                    else:
+                        story.close()
+                if self.figures.steps > before:
+                    self._end_of(day, last)
+            progress(day, self.figures.steps)
+            if pause and self.figures.steps > before:
+                time.sleep(pause)
+
+    def _look(self, look: Look) -> Any:
+        with bound(self.sides[look.who].binding):
+            return look.read()
+
+    def _do(self, story: str, step: Do) -> tuple[bool, Any]:
+        key = f"{story}/{step.name}"
+        if key in self.done:
+            self.figures.known += 1
+            given = self.done[key].get(step.gives)
+            return True, UUID(str(given)) if given else None
+        side = self.sides[step.who]
+        try:
+            with (
+                bound(side.binding),
+                clock.history(step.at, _PERMIT),
+                coming_from(Origin.DEMO, key),
+                translation.override("zh-hans"),
+                transaction.atomic(),
+            ):
+                answer = step.act()
+        except DomainError as refusal:
+            # Somebody else was there first (a person at work while the past is filled in): the story ends here.
+            self.figures.refused.append(f"{key}: {refusal.code} {refusal}")
+            return False, _REFUSED
+        self.figures.steps += 1
+        if step.then:
+            self.exchange(step.at + timedelta(seconds=2), senders=step.then)
+        return False, getattr(answer, "pk", answer)
+
+    def _end_of(self, day: date, last: datetime) -> None:
+        """What the night brings: messages cross, and once a week the counts of the days that are over."""
+        night = datetime(day.year, day.month, day.day, 23, 30, tzinfo=LOCAL)
+        at = min(max(night, last), self.today)
+        if day.weekday() == 6 and at < self.today:
+            for side in self.dealers:
+                with bound(side.binding), clock.history(at, _PERMIT), coming_from(Origin.DEMO):
+                    send_due_counts()
+        self.exchange(at)
+
+    def exchange_now(self) -> None:
+        """Carry and apply everything under today's clock. Called unbound."""
+        while True:
+            moved = courier.sweep(watermarks=False)
+            for side in self.sides.values():
+                with bound(side.binding):
+                    moved += inbox.drain()
+            self.figures.messages += moved
+            if not moved:
+                return
+
+    def exchange(self, at: datetime, *, senders: tuple[str, ...] = ()) -> int:
+        """Carry and apply until nothing moves any more, at a time of the past; with `senders` what they wrote only
+        (answers and receipts wait for the night). Returns how many messages were applied. Called unbound."""
+        applied = 0
+        wanted = {self.sides[slug].id for slug in senders}
+        while True:
+            with bound(Courier()):
+                everyone = courier.parties()
+                busy = [everyone[id] for id in wanted] if wanted else courier.senders_with_mail(everyone)[0]
+                carried = sum(courier.carry(sender, everyone) for sender in busy)
+            if not carried and wanted:
+                return applied
+            moved = carried
+            for side in self.sides.values():
+                if wanted and side.id in wanted:
+                    continue
+                with bound(side.binding), clock.history(at, _PERMIT), coming_from(Origin.DEMO):
+                    done = inbox.drain(before=min(at + timedelta(days=1), self.today))
+                applied += done
+                moved += done
+            self.figures.messages += moved
+            if wanted and PORTAL not in senders:
+                # What was declined is offered to the next at once.
+                return applied + self.exchange(at, senders=(PORTAL,))
+            if wanted or not moved:
+                return applied
+
+
+class _Refused:
+    """The answer of a step that an action refused."""
+
+
+_REFUSED = _Refused()
+
+
+def say(line: str) -> None:
+    """One line of progress on standard error (standard output belongs to the result)."""
+    print(line, file=sys.stderr, flush=True)
