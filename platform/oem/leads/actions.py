@@ -235,15 +235,21 @@ def take_in_lead(*, given: dict[str, Any], door: str, source: str, actor: Actor)
     if known:
         return known
     now = clock.now()
-    intake = RawIntake.objects.create(
-        door=door,
-        content_type="application/json",
-        sha256=digest,
-        size=len(body),
-        source=source[:120],
-        readable=True,
-        received_at=now,
-    )
+    try:
+        with transaction.atomic():
+            intake = RawIntake.objects.create(
+                door=door,
+                content_type="application/json",
+                sha256=digest,
+                size=len(body),
+                source=source[:120],
+                readable=True,
+                received_at=now,
+            )
+    except IntegrityError:
+        again = _known(digest)  # the other request has committed, else it would not have made us fail
+        assert again is not None
+        return again
     RawBytes.objects.create(intake=intake, data=body)
     fields = {k: v for k, v in given.items() if v not in (None, "") and k not in ("phone", "collected_at", "lines")}
     car = match_car(brand=given.get("brand") or "", series=given.get("series") or "", model=given.get("model") or "")

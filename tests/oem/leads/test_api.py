@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import random
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
 
 import pytest
-
-from kernel.accounts.roles import Role
-from oem.leads.models import Lead, RawBytes
+from django.db import connection
 from tests.oem.leads.test_actions import ADF
+
+from kernel.accounts.actions import create_token
+from kernel.accounts.actors import Actor
+from kernel.accounts.roles import Role
+from oem.leads.adf import MAX_BYTES
+from oem.leads.models import Lead, RawBytes
 
 XML = "application/x-adf+xml"
 
@@ -21,8 +30,6 @@ def desk(wall, portal):
 @pytest.fixture
 def token(wall, portal):
     """A way to call with a bearer token of a role."""
-    from kernel.accounts.actors import Actor
-    from kernel.accounts.actions import create_token
 
     def call(role: str, *scopes: str):
         user = portal.user(role)
@@ -120,3 +127,87 @@ def test_the_desk_routes_and_reassigns(token, portal):
 def test_only_who_may_read_leads_sees_them(wall, portal, role):
     answer = portal.client(str(role)).get("/api/v1/leads")
     assert answer.status_code == (200 if role in (Role.LEAD_DESK, Role.NETWORK_MANAGER) else 403)
+
+
+# -- robustness: whatever arrives, whoever else sends it --------------------------------------------------------
+
+FIXTURES = Path(__file__).parent / "adf" / "fixtures"
+CORPUS = sorted(path for name in json.loads((FIXTURES / "manifest.json").read_text()) for path in [FIXTURES / name])
+SEED = 20260504
+
+
+def spoilt(data: bytes, rng: random.Random) -> list[bytes]:
+    """The document, and what becomes of it on a bad line: cut, flipped, doubled, turned around, drowned in zeros."""
+    flipped = bytearray(data)
+    for _n in range(max(1, len(data) // 50)):
+        flipped[rng.randrange(len(data))] = rng.randrange(256)
+    return [
+        data,
+        data[: rng.randrange(1, len(data))],
+        bytes(flipped),
+        data + data,
+        data[::-1],
+        b"\x00" * 64 + data,
+        rng.randbytes(200),
+    ]
+
+
+@pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.name)
+def test_whatever_arrives_is_kept_byte_for_byte_and_answered(token, portal, path):
+    client = token("lead_desk", "intake:write")
+    for number, data in enumerate(spoilt(path.read_bytes(), random.Random(f"{SEED} {path.name}"))):
+        kind = [XML, "text/plain", "message/rfc822"][number % 3]
+        answer = adf(client, data, kind)
+        assert answer.status_code == 202, (number, answer.content[:300])
+        body = answer.json()
+        assert body["leads"]
+        with portal.bound():
+            kept = bytes(RawBytes.objects.get(intake_id=body["receipt"]).data)
+            leads = Lead.objects.filter(intake_id=body["receipt"])
+            assert {str(lead.id) for lead in leads} == {lead["id"] for lead in body["leads"]}
+        assert hashlib.sha256(kept).hexdigest() == hashlib.sha256(data).hexdigest()
+        again = adf(client, data, kind).json()
+        assert (again["receipt"], again["leads"]) == (body["receipt"], body["leads"])
+
+
+def test_over_the_limit_nothing_is_kept_and_at_the_limit_everything(token, portal):
+    client = token("lead_desk", "intake:write")
+    document = ADF.format(make="星河", model="禾风", mail="w@example.com").encode()
+    full = document + b" " * (MAX_BYTES - len(document))
+    assert adf(client, full).status_code == 202
+    refused = adf(client, full + b" ")
+    assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (413, "too_large")
+    with portal.bound():
+        assert [len(bytes(raw.data)) for raw in RawBytes.objects.all()] == [MAX_BYTES]
+
+
+TWO = (FIXTURES / "own" / "22_two_prospects_resend.xml").read_bytes()
+ONE = json.dumps({"name": "李雷", "phone": "139 0013 9000", "brand": "星河", "model": "禾风"}).encode()
+
+
+@pytest.mark.parametrize(
+    ("door", "document", "kind", "leads"), [("adf", TWO, XML, 2), ("leads", ONE, "application/json", 1)]
+)
+def test_identical_documents_at_the_same_time_are_one(committed, portal, door, document, kind, leads):
+    user = portal.user("lead_desk")
+    with portal.bound():
+        _row, text = create_token(actor=Actor.of(user), user=user, name="site", scopes=["intake:write"])
+    together = Barrier(4)
+
+    def post(_number: int) -> dict:
+        client = portal.client()
+        together.wait(timeout=20)
+        answer = client.post(
+            f"/api/v1/intake/{door}", document, content_type=kind, headers={"authorization": f"Bearer {text}"}
+        )
+        connection.close()
+        assert answer.status_code == 202, answer.content
+        return answer.json()
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(post, range(4)))
+    assert len({answer["receipt"] for answer in answers}) == 1
+    assert len({json.dumps(answer["leads"]) for answer in answers}) == 1
+    with portal.bound():
+        assert Lead.objects.count() == len(answers[0]["leads"]) == leads
+        assert RawBytes.objects.count() == 1
