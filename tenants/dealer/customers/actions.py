@@ -214,7 +214,7 @@ def _reading(customer: Customer) -> str:
 
 def _clean(key: str, value: Any) -> Any:
     """One value as it is stored. Raises Invalid."""
-    field = Customer._meta.get_field(key)
+    field: Any = Customer._meta.get_field(key)
     if key == "birthday":
         return _birthday(value)
     if value is None:

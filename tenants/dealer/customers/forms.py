@@ -26,8 +26,18 @@ _DUPLICATES = {
 
 
 class CustomerForm(Form):
-    phone = forms.CharField(label=_("Phone"), required=False, max_length=64, widget=PhoneInput(attrs=_DUPLICATES))
-    name = forms.CharField(label=_("Name"), required=False, max_length=200)
+    phone = forms.CharField(
+        label=_("Phone"),
+        required=False,
+        max_length=64,
+        widget=PhoneInput(attrs=_DUPLICATES),
+        help_text=_("Without one an e-mail address is needed."),
+    )
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=200,
+        error_messages={"required": _("Enter the whole name, or that of the company.")},
+    )
     kind = forms.ChoiceField(
         label=_("Person or company"), choices=Kind.choices, initial=Kind.INDIVIDUAL, widget=PillSelect
     )
@@ -63,9 +73,9 @@ class CustomerForm(Form):
     def of(cls, customer: Customer, data: Any = None) -> CustomerForm:
         """The form with what is known."""
         form = cls(data, initial={name: getattr(customer, name) for name in cls.base_fields})
-        known = dict(form.fields["province"].choices)
-        if customer.province and customer.province not in known:
-            form.fields["province"].choices = [*form.fields["province"].choices, (customer.province, customer.province)]
+        offered = form.fields["province"].choices  # type: ignore[attr-defined]
+        if customer.province and customer.province not in dict(offered):
+            form.fields["province"].choices = [*offered, (customer.province, customer.province)]  # type: ignore[attr-defined]
         return form
 
     def refuse(self, refusal: Invalid) -> None:

@@ -73,7 +73,7 @@ class CustomerList(ListPage):
         Column(
             "cars", gettext_lazy("Cars"), value=_cars, kind="html", phone="subtitle", export=lambda row: str(_cars(row))
         ),
-        Column("kind", gettext_lazy("Kind"), phone="hide"),
+        Column("kind", gettext_lazy("Kind"), export_only=True),
         Column("city", gettext_lazy("City"), sort=("province", "city")),
         Column("number", gettext_lazy("Number"), kind="number", sort="number"),
         Column("created_at", gettext_lazy("Known since"), kind="date", sort="created_at"),
@@ -94,7 +94,7 @@ class CustomerList(ListPage):
     empty_title = gettext_lazy("No customers yet")
     empty_text = gettext_lazy("Take the first one in with a telephone number and a name.")
     empty_action = gettext_lazy("New customer")
-    empty_url = reverse_lazy("customers:new")
+    empty_url = reverse_lazy("customers:new")  # type: ignore[assignment]
 
     def get_queryset(self) -> Any:
         return queries.with_cars(queries.visible_customers(self.request.user))

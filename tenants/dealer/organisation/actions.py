@@ -79,8 +79,8 @@ def _clean(key: str, value: Any) -> str:
     if not isinstance(value, str):
         raise Invalid({key: _("Enter text here.")}, code="type")
     value = " ".join(_CONTROL.sub(" ", value).split())
-    field = Profile._meta.get_field(key)
-    if field.max_length and len(value) > field.max_length:
+    longest = getattr(Profile._meta.get_field(key), "max_length", None)
+    if longest and len(value) > longest:
         raise Invalid({key: _("This is too long. Shorten it.")}, code="too_long")
     if key == "name" and not value:
         raise Invalid({key: _("Enter the name of the dealership.")}, code="required")

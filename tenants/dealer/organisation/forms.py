@@ -63,7 +63,7 @@ class ProfileForm(Form):
         """The form with what stands now; a time zone that is not in the list is offered too."""
         form = cls(data, initial={name: getattr(mine, name) for name in cls.base_fields})
         if mine.time_zone not in TIME_ZONES:
-            form.fields["time_zone"].choices += [(mine.time_zone, mine.time_zone)]
+            form.fields["time_zone"].choices += [(mine.time_zone, mine.time_zone)]  # type: ignore[attr-defined]
         return form
 
 

@@ -31,9 +31,20 @@ from exchange.models import Ledger, LedgerState
 from kernel import audit, clock
 from kernel.accounts.actors import SYSTEM, Actor
 from kernel.accounts.roles import Right
-from kernel.contracts import Contract, DailyCounts, LeadEvent, LeadOutcome, Level, Owner, Purpose
+from kernel.contracts import (
+    BuyerKind,
+    Contract,
+    DailyCounts,
+    LeadEvent,
+    LeadOutcome,
+    Level,
+    Owner,
+    OwnerRole,
+    Purpose,
+    Sex,
+)
 from kernel.contracts.agreements import AgreementText
-from kernel.errors import Conflict, Invalid
+from kernel.errors import Conflict, Invalid, Text
 from kernel.transitions import move
 
 #: Why a message was stopped; codes of the ledger's `reason`.
@@ -127,12 +138,12 @@ def owner_record(ownership: Ownership) -> Owner:
         version=vehicle.party_version,
         owner_key=str(customer.pk),
         vin=vehicle.vin,
-        role=ownership.role,
+        role=OwnerRole(ownership.role),
         since=ownership.since,
         until=ownership.until,
-        kind=customer.kind,
+        kind=BuyerKind(customer.kind),
         name=(customer.contact_person if company else customer.name) or None,
-        sex=None if company else customer.sex,
+        sex=None if company else Sex(customer.sex),
         birthday=None if company else customer.birthday,
         phone=customer.phone or None,
         email=customer.email or None,
@@ -234,7 +245,7 @@ def _counts_subject(grant: Grant) -> UUID:
     return uuid5(profile().id, f"counts {grant.contract} {grant.purpose}")
 
 
-def why_required(grant: Grant, agreement_version: str) -> str:
+def why_required(grant: Grant, agreement_version: str) -> Text:
     """Why a line of the switchboard cannot be lowered: which purpose, which agreement."""
     return format_lazy(
         _("Agreement {version} requires this for the purpose “{purpose}”. It cannot be lowered while it is in force."),

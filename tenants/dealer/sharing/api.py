@@ -135,7 +135,7 @@ class Explained(MessageRow):
     withheld_in_words = serializers.SerializerMethodField()
 
     class Meta(MessageRow.Meta):
-        fields = (*MessageRow.Meta.fields, "rules", "withheld_in_words")
+        fields = (*MessageRow.Meta.fields, "rules", "withheld_in_words")  # type: ignore[assignment]
 
     def get_rules(self, row: Ledger) -> list[str]:
         return words.path_in_words(row.path)
@@ -150,7 +150,7 @@ class OneMessageAnswer(Explained):
     payload = serializers.SerializerMethodField()
 
     class Meta(Explained.Meta):
-        fields = (*Explained.Meta.fields, "payload")
+        fields = (*Explained.Meta.fields, "payload")  # type: ignore[assignment]
 
     def get_payload(self, row: Ledger) -> dict[str, Any] | None:
         found = queries.payload_of(row)

@@ -42,7 +42,7 @@ def _series() -> Collection[str]:
     return catalogue().series.keys()
 
 
-_NOTHING = _("Nothing. The manufacturer learns nothing of this.")
+_NOTHING = _("The manufacturer learns nothing of this.")
 
 FLOWS: dict[str, Flow] = {
     "Owner": Flow(
@@ -105,8 +105,8 @@ FLOWS: dict[str, Flow] = {
         title=_("Results of the manufacturer's leads"),
         what_for=_("So that the manufacturer knows that its leads are looked after, and by whom."),
         in_words={
-            Level.NOTHING: _("Nothing. Then no lead of the manufacturer can be accepted here."),
-            Level.COUNTS: _("Only numbers by day. Then no lead of the manufacturer can be accepted here."),
+            Level.NOTHING: _("The manufacturer learns nothing. Then none of its leads can be accepted here."),
+            Level.COUNTS: _("Only numbers by day. Then none of its leads can be accepted here."),
             Level.PSEUDONYMOUS: _("Each step of each lead that came from the manufacturer, without your remarks."),
             Level.FULL: _("Each step of each lead that came from the manufacturer, with reasons in words."),
         },

@@ -84,7 +84,8 @@ def static_fields(contract: str, level: Level) -> tuple[list[str], list[str]]:
     spec = queries.upward_contracts()[contract]
     if level < Level.PSEUDONYMOUS:
         return [], [words.field_label(path) for path in spec.fields]
-    leave, stay = [], []
+    leave: list[str] = []
+    stay: list[str] = []
     for path, mark in spec.paths.items():
         if "[" in path and not mark.stays_when_pseudonymous:
             continue

@@ -52,7 +52,8 @@ def policies_for_sharing(contract: str) -> list[Policy]:
     A level that is being changed is waited for, and a change waits for every transaction that shares: so nothing
     decided under the level before is written after the change.
     """
-    return [policy_of(grant, grant.agreement_version) for grant in Grant.objects.raw(_LOCKED, [contract])]
+    rows = Grant.objects.raw(_LOCKED, [contract])
+    return [policy_of(grant, grant.agreement_version) for grant in rows]  # type: ignore[attr-defined]
 
 
 def may_take_leads() -> bool:
