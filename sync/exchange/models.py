@@ -7,6 +7,7 @@ erasure and retention can blank it. The inbox is the receiver's. Order is kept w
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from kernel.contracts import Level, Purpose
 from kernel.fields import IdentityField
@@ -16,7 +17,7 @@ from kernel.tenancy.grants import Grants
 
 class LedgerState(models.TextChoices):
     RECORDED = "recorded", _("Waiting to be delivered")
-    DELIVERED = "delivered", _("Delivered")
+    DELIVERED = "delivered", pgettext_lazy("message", "Delivered")
     APPLIED = "applied", _("Arrived and applied")
     STOPPED = "stopped", _("Stopped before delivery")
     WITHHELD = "withheld", _("Nothing left")

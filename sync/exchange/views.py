@@ -16,7 +16,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from exchange import health, inbox, words
@@ -119,14 +119,16 @@ class Messages(ListPage):
             Column("state", _("State"), kind="state", phone="badge"),
             Column("reason", _("Reason"), value=lambda row: words.reason(row.reason) if row.reason else ""),
             Column("event_at", _("Happened"), kind="datetime"),
-            Column("received_at", _("Arrived"), kind="datetime", sort="number", phone="subtitle"),
+            Column("received_at", pgettext("message", "Arrived"), kind="datetime", sort="number", phone="subtitle"),
             Column("applied_at", _("Applied"), kind="datetime"),
             Column("id", _("Message"), export_only=True),
             Column("subject", _("Subject"), export_only=True),
-            Column("seq", _("Place"), kind="number", export_only=True),
+            Column("seq", _("Place in its order"), kind="number", export_only=True),
         ]
         if health.is_portal():
-            sender = Column("sender", _("From"), value=lambda row: self.names.get(row.sender, str(row.sender)))
+            sender = Column(
+                "sender", pgettext("message", "From"), value=lambda row: self.names.get(row.sender, str(row.sender))
+            )
             columns.insert(1, sender)
         return columns
 
@@ -134,12 +136,12 @@ class Messages(ListPage):
         found: list[Any] = [
             Choice("state", _("State"), choices=InboxState),
             Choice("contract", _("Kind"), choices=words.choices),
-            DateRange("received_at", _("Arrived")),
+            DateRange("received_at", pgettext("message", "Arrived")),
             Toggle("stuck", _("Needs a decision"), where=health.is_stuck()),
         ]
         if health.is_portal():
             senders = sorted(((str(id_), name) for id_, name in self.names.items()), key=lambda pair: pair[1])
-            found.insert(1, Choice("sender", _("From"), choices=senders))
+            found.insert(1, Choice("sender", pgettext("message", "From"), choices=senders))
         return found
 
     def on_export(self, form: str, rows: int) -> None:
@@ -169,10 +171,16 @@ def _message_page(request: HttpRequest, row: Inbox | Ledger, form: SkipForm) -> 
     stuck = arrived and row.state in health.STUCK
     facts = [
         (_("Kind"), words.contract_name(row.contract)),
-        (_("From") if arrived else _("To"), names.get(row.sender if arrived else row.receiver, _("Manufacturer"))),
+        (
+            pgettext("message", "From") if arrived else pgettext("message", "To"),
+            names.get(row.sender if arrived else row.receiver, _("Manufacturer")),
+        ),
         (_("Purpose"), Purpose(row.purpose).label),
         (_("Happened"), local_text(row.event_at)),
-        (_("Arrived") if arrived else _("Recorded"), local_text(row.received_at if arrived else row.recorded_at)),
+        (
+            pgettext("message", "Arrived") if arrived else _("Recorded"),
+            local_text(row.received_at if arrived else row.recorded_at),
+        ),
         (_("Applied"), local_text(row.applied_at)),
         (_("Place in its order"), row.seq),
         (_("Message"), row.id),

@@ -12,7 +12,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.functional import cached_property
-from django.utils.translation import get_language, gettext_lazy, ngettext
+from django.utils.translation import get_language, gettext_lazy, ngettext, pgettext
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -78,7 +78,7 @@ class EntryList(ListPage):
 
     def get_columns(self) -> Sequence[Column]:
         found = [
-            Column("name", _("Name"), sort=_name_field(), phone="title"),
+            Column("name", pgettext("thing", "Name"), sort=_name_field(), phone="title"),
             Column(self.noun.code, self.noun.field(self.noun.code).verbose_name, sort="pk", phone="subtitle"),
         ]
         for name in self.noun.fields[1:]:

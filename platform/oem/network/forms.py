@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from kernel.accounts.models import LANGUAGES, User
 from kernel.accounts.roles import Role
@@ -94,7 +95,7 @@ class NewDealershipForm(DealershipForm):
 class SiteForm(PlaceMixin, Form):
     """A building of a dealership."""
 
-    name = forms.CharField(label=_("Name"), max_length=120)
+    name = forms.CharField(label=pgettext_lazy("thing", "Name"), max_length=120)
     sells = forms.BooleanField(label=_("Sells cars"), required=False, initial=True)
     services = forms.BooleanField(label=_("Services cars"), required=False, initial=True)
     city = forms.CharField(label=_("City"), max_length=40, required=False)

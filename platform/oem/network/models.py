@@ -7,7 +7,7 @@ from datetime import date
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Now
-from django.utils.translation import get_language
+from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from kernel.accounts.models import User
@@ -94,7 +94,7 @@ class Site(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     dealership = models.ForeignKey(Dealership, models.CASCADE, related_name="sites")
-    name = models.CharField(_("Name"), max_length=120)
+    name = models.CharField(pgettext_lazy("thing", "Name"), max_length=120)
     sells = models.BooleanField(_("Sells cars"), default=True)
     services = models.BooleanField(_("Services cars"), default=True)
     city = models.CharField(_("City"), max_length=4, blank=True)

@@ -14,7 +14,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse, reverse_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from kernel import clock
@@ -219,7 +219,7 @@ def joining(request: HttpRequest, slug: str) -> HttpResponseBase:
         "dealership": found,
         "crumbs": _crumbs(found),
         "steps": [
-            {"label": _("Asked for"), "state": "done" if running or done or failed else "now"},
+            {"label": pgettext("step", "Asked for"), "state": "done" if running or done or failed else "now"},
             {"label": _("Being closed") if asked and asked.verb == "retire" else _("Being set up"), "state": middle},
             {"label": _("Finished"), "state": "done" if done else ""},
         ],

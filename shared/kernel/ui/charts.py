@@ -15,6 +15,7 @@ from django.template.loader import render_to_string
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from kernel.ui.numbers import grouped
 
@@ -197,7 +198,7 @@ def horizontal_bars(
 
 def _bar_table(bars: Sequence[Bar], category: Any, value: Any, form: Format) -> Table:
     return Table(
-        [category or _("Name"), value or _("Number")],
+        [category or pgettext("thing", "Name"), value or pgettext("quantity", "Number")],
         [[bar.label, shown(bar.value, form)] for bar in bars],
     )
 
@@ -261,7 +262,7 @@ def vertical_bars(
 
 def _series_table(labels: Sequence[Any], series: Sequence[Series], category: Any, form: Format) -> Table:
     return Table(
-        [category or _("Name"), *[one.label for one in series]],
+        [category or pgettext("thing", "Name"), *[one.label for one in series]],
         [[label, *[shown(one.values[at], form) for one in series]] for at, label in enumerate(labels)],
     )
 
@@ -421,7 +422,9 @@ def funnel(
         parts.append(_link(inner, stage.url, f"{stage.label}: {text} {share}".strip()))
         rows.append([stage.label, text, share or "–"])
         before = value
-    table = Table([category_label or _("Stage"), value_label or _("Number"), _("Of the stage before")], rows)
+    table = Table(
+        [category_label or _("Stage"), value_label or pgettext("quantity", "Number"), _("Of the stage before")], rows
+    )
     return _figure(
         title,
         _describe([(row[0], row[1]) for row in rows]),

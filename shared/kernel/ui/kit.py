@@ -10,6 +10,7 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from kernel import clock
 from kernel.ui import charts
@@ -220,7 +221,7 @@ def kit(request: HttpRequest) -> HttpResponse:
             (_("Phone"), "", "138 1234 5678"),
             (_("Name"), "A", "A"),
         ],
-        "table_headers": [_("Part"), _("Number"), _("Amount")],
+        "table_headers": [_("Part"), pgettext_lazy("quantity", "Number"), _("Amount")],
         "table_rows": [["制动盘", 2, "¥860.00"], ["机油滤清器", 1, "¥45.00"]],
     }
     return render(request, "ui/kit.html", context)
