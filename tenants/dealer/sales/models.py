@@ -4,7 +4,7 @@ A *lead* mirrors the manufacturer's lead of the same id; accepting it makes a *p
 Everything that follows (follow-ups, test drives, quotations, the sales contract, the delivery) hangs on the prospect.
 """
 
-from datetime import date
+from datetime import date, datetime
 from typing import ClassVar
 
 from django.db import models
@@ -199,8 +199,18 @@ class Lead(models.Model):
         return car_name(brand=self.brand, series=self.series, model=self.model)
 
     @property
+    def channel_label(self) -> str:
+        """The channel in words; one that is not of the catalogue stands as it came."""
+        return str(Channel(self.channel).label) if self.channel in Channel.values else self.channel
+
+    @property
     def is_offered(self) -> bool:
         return self.state == LeadState.OFFERED
+
+    @property
+    def deadline(self) -> datetime | None:
+        """When the time to answer ends, while it runs."""
+        return self.respond_before if self.is_offered else None
 
     @property
     def is_worked(self) -> bool:

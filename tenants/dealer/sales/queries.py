@@ -87,6 +87,22 @@ def access_lead_for_assigning(id: str | UUID, user: User) -> Lead:
     return find(Lead.objects.all(), id)
 
 
+def mine(user: User) -> Q:
+    """The condition for leads and prospects of one's own."""
+    return Q(consultant_id=user.pk)
+
+
+def open_first(leads: QuerySet[Lead]) -> QuerySet[Lead]:
+    """Leads with `open`: 1 for offers that may still be accepted, else 0."""
+    is_open = When(state=LeadState.OFFERED, respond_before__gt=clock.now(), then=Value(1))
+    return leads.annotate(open=Case(is_open, default=Value(0)))
+
+
+def is_open_offer(lead: Lead) -> bool:
+    """Whether a page should offer to accept this lead; the action decides by the database's clock."""
+    return lead.is_offered and lead.respond_before > clock.now()
+
+
 def open_offers(user: User) -> QuerySet[Lead]:
     """Offers that may still be accepted: a person's own first, then the most urgent."""
     mine_first = Case(When(consultant_id=user.pk, then=Value(0)), default=Value(1))
@@ -190,6 +206,11 @@ def visible_deliveries(user: User) -> QuerySet[Delivery]:
 def _require(user: User, *rights: Right) -> None:
     if not any(user.has(right) for right in rights):
         raise Missing()
+
+
+def access_test_drive_for_reading(id: str | UUID, user: User) -> TestDrive:
+    """One test drive for its page. Raises Missing."""
+    return find(visible_test_drives(user), id)
 
 
 def access_test_drive_for_working(id: str | UUID, user: User) -> TestDrive:

@@ -21,15 +21,15 @@ from dealer.sales.models import (
     Delivery,
     Prospect,
     ProspectState,
-    SalesContract,
 )
+from dealer.sales.records import sale_record
 from dealer.sharing.actions import share
 from dealer.stock import actions as stock
 from dealer.stock.models import StockVehicle
 from kernel import audit, clock
 from kernel.accounts.actors import Actor
 from kernel.accounts.roles import Right
-from kernel.contracts import BuyerKind, LeadEvent, VehicleSale
+from kernel.contracts import LeadEvent
 from kernel.errors import Conflict, FieldError, Invalid
 from kernel.transitions import move
 
@@ -105,7 +105,7 @@ def deliver_vehicle(
         after={"contract": contract.pk, "vin": vehicle.vin, "delivered_on": day, "odometer_km": odometer_km},
     )
     _win(prospect, actor)
-    _become_owner(delivery, contract, vehicle, actor)
+    _become_owner(delivery, vehicle, actor)
     return delivery
 
 
@@ -118,7 +118,7 @@ def _win(prospect: Prospect, actor: Actor) -> None:
     prospect.save()
 
 
-def _become_owner(delivery: Delivery, contract: SalesContract, vehicle: StockVehicle, actor: Actor) -> None:
+def _become_owner(delivery: Delivery, vehicle: StockVehicle, actor: Actor) -> None:
     """The car stands with its owner in the customers' book; the sale goes up, and the owner through that book."""
     customer, now = delivery.prospect.customer, clock.now()
     owned = register_vehicle(
@@ -134,22 +134,7 @@ def _become_owner(delivery: Delivery, contract: SalesContract, vehicle: StockVeh
         sold_by_us=True,
     )
     share(
-        VehicleSale(
-            sale_id=delivery.id,
-            vin=vehicle.vin,
-            brand=vehicle.brand,
-            series=vehicle.series or None,
-            model=vehicle.model or None,
-            variant=vehicle.variant or None,
-            contract_signed_on=contract.signed_on,
-            delivered_on=delivery.delivered_on,
-            invoice_total=contract.total,
-            currency=contract.currency,
-            channel=delivery.prospect.channel or None,
-            lead_id=delivery.prospect.lead_id,
-            buyer_kind=BuyerKind(customer.kind),
-            province=customer.province or None,
-        ),
+        sale_record(delivery, customer),
         subject=owned.id,
         customer=customer,
         actor=actor,

@@ -1,0 +1,40 @@
+from django.urls import path
+
+from dealer.sales.views import deals, leads, prospects
+
+app_name = "sales"
+urlpatterns = [
+    path("leads/", leads.listing, name="leads"),
+    path("leads/<str:id>/", leads.lead, name="lead"),
+    path("leads/<str:id>/accept/", leads.accept, name="accept_lead"),
+    path("leads/<str:id>/decline/", leads.decline, name="decline_lead"),
+    path("leads/<str:id>/assign/", leads.assign, name="assign_lead"),
+    path("prospects/", prospects.listing, name="prospects"),
+    path("prospects/new/", prospects.new, name="new_prospect"),
+    path("prospects/<str:id>/", prospects.prospect, name="prospect"),
+    path("prospects/<str:id>/edit/", prospects.edit, name="edit_prospect"),
+    path("prospects/<str:id>/follow-up/", prospects.follow_up, name="follow_up"),
+    path("prospects/<str:id>/lose/", prospects.lose, name="lose_prospect"),
+    path("prospects/<str:id>/reopen/", prospects.reopen, name="reopen_prospect"),
+    path("prospects/<str:id>/assign/", prospects.assign, name="assign_prospect"),
+    path("prospects/<str:id>/test-drive/", prospects.book_test_drive, name="book_test_drive"),
+    path("prospects/<str:id>/quotation/", deals.quote, name="quote"),
+    path("prospects/<str:id>/quotation/sum/", deals.quotation_sum, name="quotation_sum"),
+    path("test-drives/", prospects.test_drives, name="test_drives"),
+    path("test-drives/<str:id>/", prospects.test_drive, name="test_drive"),
+    path("test-drives/<str:id>/cancel/", prospects.cancel_test_drive, name="cancel_test_drive"),
+    path("quotations/", deals.quotations, name="quotations"),
+    path("quotations/<str:id>/", deals.quotation, name="quotation"),
+    path("quotations/<str:id>/refuse/", deals.refuse_quotation, name="refuse_quotation"),
+    path("quotations/<str:id>/sign/", deals.sign, name="sign"),
+    path("contracts/", deals.contracts, name="contracts"),
+    path("contracts/<str:id>/", deals.contract, name="contract"),
+    path("contracts/<str:id>/approve/", deals.approve, name="approve_contract"),
+    path("contracts/<str:id>/reject/", deals.reject, name="reject_contract"),
+    path("contracts/<str:id>/cancel/", deals.cancel, name="cancel_contract"),
+    path("contracts/<str:id>/deliver/", deals.deliver, name="deliver"),
+    path("instalments/<str:id>/paid/", deals.paid, name="instalment_paid"),
+    path("deliveries/", deals.deliveries, name="deliveries"),
+    path("deliveries/<str:id>/", deals.delivery, name="delivery"),
+    path("settings/sales/", deals.policy, name="policy"),
+]
