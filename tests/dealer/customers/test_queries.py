@@ -109,7 +109,7 @@ def test_searches_are_served_by_indexes(at_north, text, index):
     )
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
-    plan = Customer.objects.filter(queries.matching(text)).order_by("-created_at", "id")[:25].explain()
+    plan = Customer.objects.filter(queries.matching(text)).order_by().explain()
     assert index in plan, plan
 
 
