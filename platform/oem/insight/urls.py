@@ -2,9 +2,15 @@
 
 from django.urls import path
 
-from oem.insight import views
+from oem.insight import reports, views
 
 app_name = "insight"
 urlpatterns = [
     path("", views.home, name="home"),
+    path("insight/", reports.overview, name="overview"),
+    path("insight/leads/", reports.leads, name="leads"),
+    path("insight/owners/", reports.owners, name="owners"),
+    path("insight/service/", reports.service, name="service"),
+    path("insight/claims/", reports.claims, name="claims"),
+    path("insight/dealerships/<str:slug>/", reports.dealership, name="dealership"),
 ]
