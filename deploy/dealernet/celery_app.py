@@ -47,10 +47,10 @@ app.conf.update(
             "schedule": crontab(hour=16, minute=10),  # 00:10 in China
             "options": {"queue": "dealers"},
         },
-        "sharing: counts of yesterday": {
+        "sharing: counts of closed days": {
             "task": "tenancy.fan_out",
             "args": ["sharing.send_daily_counts"],
-            "schedule": crontab(hour=16, minute=20),
+            "schedule": crontab(minute=20),  # a day closes at each dealership's own midnight
             "options": {"queue": "dealers"},
         },
         "clearing: portal": {"task": "kernel.accounts.tidy_portal", "schedule": 300.0, "options": {"queue": "portal"}},
