@@ -24,6 +24,7 @@ from dealer.warranty.models import (
 )
 from dealer.workshop.checks import Checks
 from dealer.workshop.models import Job, JobLine, Kind, LineKind, PayType, RepairOrder
+from dealer.workshop.queries import local_day
 from exchange.models import LedgerState
 from kernel import audit, clock
 from kernel.accounts.actors import Actor
@@ -263,8 +264,8 @@ def claim_record(claim: Claim) -> WarrantyClaim:
         vin=order.vehicle.vin,
         claim_type=claim.claim_type,
         delivery_date=order.vehicle.delivered_on,
-        repair_opened_on=queries.local_day(order.opened_at),
-        repair_closed_on=queries.local_day(order.closed_at) if order.closed_at else None,
+        repair_opened_on=local_day(order.opened_at),
+        repair_closed_on=local_day(order.closed_at) if order.closed_at else None,
         odometer_km=order.odometer_km,
         complaint=claim.complaint,
         cause=claim.cause,

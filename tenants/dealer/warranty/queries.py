@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from dealer.customers.models import Vehicle
-from dealer.organisation.queries import profile
 from dealer.warranty.models import EDITABLE, Claim, ClaimLine, Decision
 from dealer.workshop.models import RepairOrder
+from dealer.workshop.queries import local_day
 from kernel.accounts.access import find
 from kernel.accounts.models import User
 from kernel.accounts.roles import Right
@@ -42,11 +41,6 @@ def coverage_of(vehicle: Vehicle, *, on: date, km: int) -> Coverage:
 def coverage_at(order: RepairOrder) -> Coverage:
     """Whether the repair of an order is covered: on the day and at the mileage at which the car was taken in."""
     return coverage_of(order.vehicle, on=local_day(order.opened_at), km=order.odometer_km)
-
-
-def local_day(moment) -> date:
-    """The day of a time in the dealership's time zone."""
-    return moment.astimezone(ZoneInfo(profile().time_zone)).date()
 
 
 def visible_claims(user: User) -> QuerySet[Claim]:

@@ -141,6 +141,11 @@ def day_bounds(day: date) -> tuple[datetime, datetime]:
     return datetime.combine(day, time.min, zone), datetime.combine(day + timedelta(days=1), time.min, zone)
 
 
+def local_day(moment: datetime) -> date:
+    """The day of a time in the dealership's time zone."""
+    return moment.astimezone(ZoneInfo(profile().time_zone)).date()
+
+
 def appointments_on(day: date, user: User) -> QuerySet[Appointment]:
     """The appointments of a day, by time."""
     begins, ends = day_bounds(day)

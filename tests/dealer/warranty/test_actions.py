@@ -14,6 +14,7 @@ from dealer.customers.models import Vehicle
 from dealer.warranty import actions, queries
 from dealer.warranty.models import TRANSITIONS, Claim, ClaimState, Decision
 from dealer.workshop import actions as workshop
+from dealer.workshop.queries import local_day
 from exchange.models import Ledger, Payload
 from kernel.accounts.actors import EXCHANGE
 from kernel.audit.models import Entry
@@ -150,7 +151,7 @@ def test_an_unknown_variant_has_the_term_of_the_law(at_north, claim):
     order.vehicle.refresh_from_db()
     found = queries.coverage_of(order.vehicle, on=date(2026, 1, 1), km=60_001)
     assert [reason.code for reason in found.reasons] == ["km_over", "statutory_term"]
-    assert queries.coverage_of(order.vehicle, on=queries.local_day(order.opened_at), km=60_000).covered
+    assert queries.coverage_of(order.vehicle, on=local_day(order.opened_at), km=60_000).covered
 
 
 def test_a_submitted_claim_cannot_be_changed(claim, adviser):
