@@ -6,6 +6,10 @@ Everything is made through the product's own actions and the exchange. Names and
 
 from __future__ import annotations
 
+import io
+import struct
+import zlib
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -164,18 +168,19 @@ def _taken_in(slug: str, number: int, **fields: Any) -> Any:
         "brand": "XH",
         "series": "XH-HF",
         "wish_text": f"{canary(slug, 'leads_lead', 'wish')}-{number}",
-        **fields,
-    }
+    } | fields
     return take_in_lead(given=given, door="json", source="website", actor=SYSTEM)[1][0]
 
 
 def _offers(side: Side, portal: Living, living: Living) -> None:
-    """Three leads offered to a dealership: one waits, one will be accepted, one declined."""
+    """Leads offered to a dealership: two wait, one will be accepted, one declined (and then goes to the next, so
+    it carries nobody's canary)."""
     from kernel.accounts.actors import SYSTEM
     from oem.leads.actions import route_by_hand
 
     for number, kind in enumerate(("lead", "lead_accepted", "lead_declined", "lead_to_assign"), start=1):
-        lead = _taken_in(side.slug, number)
+        plain = {"name": "Somebody", "wish_text": "soon"} if kind == "lead_declined" else {}
+        lead = _taken_in(side.slug, number, **plain)
         route_by_hand(lead_id=lead.pk, dealership=side.id, actor=SYSTEM, reason="for the proof")
         living[kind] = str(lead.pk)
         if side.slug == "north":
@@ -198,12 +203,17 @@ def _own_leads(living: Living) -> None:
 def _first_settings(side: Side, living: Living) -> None:
     from dealer.organisation import actions
     from dealer.organisation.models import Department, Site
-    from dealer.sharing.actions import change_level
+    from dealer.sharing.actions import change_level, receive_agreement
     from dealer.sharing.models import Agreement, Grant
+    from kernel.accounts.actors import SYSTEM
     from kernel.accounts.models import User
+    from kernel.contracts.agreements import default_agreement
 
     manager = side.actor("general_manager")
     actions.update_profile(actor=manager, address=canary(side.slug, "organisation_profile", "address"))
+    picture = _png(200, 80)
+    living["logo"] = actions.set_logo(actor=manager, upload=io.BytesIO(picture), size=len(picture)).logo
+    living["png"] = picture.hex()
     site = actions.save_site(
         actor=manager,
         name=canary(side.slug, "organisation_site", "name"),
@@ -221,6 +231,9 @@ def _first_settings(side: Side, living: Living) -> None:
     for contract, purpose in (("Owner", "customer_care"), ("ServiceVisit", "analytics")):
         change_level(actor=manager, contract=contract, purpose=purpose, level="full")
     living["agreement"] = str(Agreement.objects.get().pk)
+    text = replace(default_agreement(), version="2031-1")
+    proposed = receive_agreement(actor=SYSTEM, text=text)
+    living |= {"agreement_proposed": str(proposed.pk), "agreement_hash": proposed.text_hash}
     living["grant"] = str(Grant.objects.get(contract="Owner").pk)
 
 
@@ -263,9 +276,7 @@ def _customers(side: Side, living: Living) -> None:
     party = actions.set_party(actor=adviser, vehicle=vehicle, customer=owner)
     other = actions.register_vehicle(actor=adviser, vin=_vin(slug, 2), brand="XH", series="XH-HF")
     actions.set_party(actor=adviser, vehicle=other, customer=friend)
-    reading = actions.record_odometer(
-        actor=adviser, vehicle=vehicle, km=1000, on=_day(-60), source="customer"
-    )
+    reading = actions.record_odometer(actor=adviser, vehicle=vehicle, km=1000, on=_day(-60), source="customer")
     marketing = actions.record_consent(
         actor=adviser,
         customer=owner,
@@ -288,6 +299,8 @@ def _customers(side: Side, living: Living) -> None:
         "vehicle": str(vehicle.pk),
         "vehicle_friend": str(other.pk),
         "vin": vehicle.vin,
+        "vin_unused": _vin(slug, 99),
+        "phone": owner.phone.removeprefix("+86"),
         "party": str(party.pk),
         "reading": str(reading.pk),
         "consent": str(marketing.pk),
@@ -502,26 +515,33 @@ def _decisions(network: Network, living: Living, dealers: dict[str, Living]) -> 
         "claim": dealers["north"]["claim"],
         "claim_line": str(Claim.objects.get(pk=dealers["north"]["claim"]).lines.first().line_id),
         "visit": str(ServiceVisit.objects.filter(dealership=north).first().pk),
-        "owner": str(Owner.objects.filter(dealership=north).first().pk),
+        "owner": str(Owner.objects.filter(dealership=north, vin=dealers["north"]["vin"]).first().pk),
         "sale": str(Sale.objects.filter(dealership=north).first().pk),
         "vin": dealers["north"]["vin"],
     }
 
 
 def _bookkeeping(side: Side, living: Living) -> None:
-    from exchange.models import Inbox, Ledger
+    from exchange.models import Ledger
     from kernel.accounts.mail import put_in_outbox
     from kernel.audit.models import Entry
 
     living["entry"] = str(Entry.objects.order_by("-pk").first().pk)
     living["message"] = str(Ledger.objects.order_by("number").first().pk)
-    received = Inbox.objects.first()
-    if received is not None:
-        living["received"] = str(received.pk)
+    if side.slug != "portal":
+        living["message_owner"] = str(Ledger.objects.filter(contract="Owner").order_by("number").first().pk)
+    _parked(living)
     put_in_outbox(
         to=f"somebody@{side.slug}.example", subject=canary(side.slug, "accounts_outboxmail", "subject"), body="-"
     )
     _tokens_and_sessions(side, living)
+
+
+def _parked(living: Living) -> None:
+    """A message that waits for a person: of a contract version that this release does not know."""
+    from exchange.models import Inbox
+
+    living["parked"] = str(Inbox.objects.first().pk)
 
 
 def _tokens_and_sessions(side: Side, living: Living) -> None:
@@ -557,3 +577,15 @@ def _day(offset: int) -> date:
     from kernel import clock
 
     return (clock.now() + timedelta(days=offset)).date()
+
+
+def _png(width: int, height: int) -> bytes:
+    """A grey picture."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = b"".join(b"\x00" + b"\x80" * width for _row in range(height))
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    head = b"\x89PNG\r\n\x1a\n"
+    return head + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
