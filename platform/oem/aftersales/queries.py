@@ -15,9 +15,11 @@ from kernel.accounts.roles import Right
 from kernel.contracts import WarrantyClaim
 from kernel.errors import Missing
 from kernel.reference.models import LabourOperation, Part
+from kernel.reference.queries import warranty_of
 from oem.aftersales import rules
 from oem.aftersales.models import Claim, ClaimLine, ClaimState, Decision, DecisionLine, ServiceVisit, Submission
 from oem.network.models import Dealership
+from oem.owners.models import Sale
 
 # -- who may see what ------------------------------------------------------------------------------------------
 
@@ -70,17 +72,30 @@ def dealership_names(ids: Iterable[UUID] | None = None) -> dict[UUID, str]:
 
 @dataclass(frozen=True)
 class KnownCar:
-    """What the manufacturer knows of a car: the day its warranty began and from where, and its term if known."""
+    """What the manufacturer knows of a car: the day its warranty began, and its term if known.
+
+    `source` is "sale" (the delivery that a dealership reported) or "claim"; `contradicts` says that the claim gives
+    another day than the sale.
+    """
 
     begins_on: date | None
     source: str
     months: int | None = None
     km_limit: int | None = None
+    contradicts: bool = False
 
 
 def known_car(vin: str, stated: date | None) -> KnownCar:
-    """What is known of a car by its VIN; `stated` is the day of delivery that the claim itself gives."""
-    return KnownCar(stated, "claim")
+    """What is known of a car by its VIN; `stated` is the day of delivery that the claim itself gives.
+
+    The day belongs to the car: once a delivery was reported, no claim can move it.
+    """
+    sale = Sale.objects.filter(vin=vin).order_by("delivered_on", "id").first() if vin else None
+    if sale is None:
+        return KnownCar(stated, "claim")
+    months, km_limit = warranty_of(sale.variant) or (None, None)
+    contradicts = stated is not None and stated != sale.delivered_on
+    return KnownCar(sale.delivered_on, "sale", months, km_limit, contradicts)
 
 
 def lines_of(claim: Claim, revision: int | None = None) -> list[ClaimLine]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -23,14 +23,14 @@ from dealer.warranty.models import (
     Decision,
 )
 from dealer.workshop.checks import Checks
-from dealer.workshop.models import Job, JobLine, Kind, LineKind, PayType, RepairOrder
+from dealer.workshop.models import Job, JobLine, Kind, LineKind, OrderState, PayType, RepairOrder
 from dealer.workshop.queries import local_day
 from exchange.models import LedgerState
 from kernel import audit, clock
 from kernel.accounts.actors import Actor
 from kernel.accounts.roles import Right
 from kernel.contracts import ClaimDecision, WarrantyClaim
-from kernel.errors import Conflict, Missing
+from kernel.errors import Conflict, FieldError, Invalid, Missing
 from kernel.money import round_money
 from kernel.transitions import move
 
@@ -59,9 +59,11 @@ def lock_editable_claim(claim: Claim) -> Claim:
 def draft_claims_from(*, actor: Actor, order: RepairOrder) -> list[Claim]:
     """Draft a claim for each job of a closed order that has warranty lines; jobs that have a claim are left out.
 
-    A claim carries the three Cs of one job, so an order may give several.
+    Raises Conflict `order_not_closed`. A claim carries the three Cs of one job, so an order may give several.
     """
     actor.require(Right.SERVICE_WRITE, Right.CLAIMS_WRITE)
+    if RepairOrder.objects.select_for_update().get(pk=order.pk).state != OrderState.CLOSED:
+        raise Conflict("order_not_closed", _("Close the repair order first. Claims are made of closed orders."))
     jobs = Job.objects.filter(repair_order=order, claim=None, lines__pay_type=PayType.WARRANTY).distinct()
     return [_draft(actor, order, job) for job in jobs.prefetch_related("lines").order_by("position")]
 
@@ -251,6 +253,32 @@ def submit_claim(*, actor: Actor, claim: Claim) -> Claim:
     if not any(row.state == LedgerState.RECORDED for row in rows):
         raise Conflict("not_shared", _("The sharing agreement lets no claim leave. Ask your general manager."))
     return claim
+
+
+@transaction.atomic
+def correct_and_submit(*, actor: Actor, claim: Claim, lines: Iterable[Mapping[str, Any]] = (), **fields: Any) -> Claim:
+    """Correct a claim and its lines (each with its `id`) and submit it, all or nothing.
+
+    Raises Invalid (those of a line as `lines.0.quantity`) and what the single steps raise.
+    """
+    if fields:
+        claim = update_claim(actor=actor, claim=claim, **fields)
+    known = {line.pk: line for line in claim.lines.select_related("claim")}
+    errors: list[FieldError] = []
+    for place, given in enumerate(lines):
+        line = known.get(given["id"])
+        if line is None:
+            message = _("This line is not part of the claim.")
+            errors.append(FieldError(f"lines.{place}.id", "unknown_line", message))
+            continue
+        try:
+            new = {key: value for key, value in given.items() if key != "id"}
+            update_claim_line(actor=actor, line=line, **new)
+        except Invalid as refusal:
+            errors += [FieldError(f"lines.{place}.{one.field}", one.code, one.message) for one in refusal.errors]
+    if errors:
+        raise Invalid(errors)
+    return submit_claim(actor=actor, claim=claim)
 
 
 def claim_record(claim: Claim) -> WarrantyClaim:

@@ -15,10 +15,11 @@ from dealer.workshop.actions.jobs import (
     start_job,
     update_job,
 )
-from dealer.workshop.actions.lines import add_line, change_rates, remove_line, update_line
+from dealer.workshop.actions.lines import add_line, add_whole_job, change_rates, remove_line, update_line
 from dealer.workshop.actions.orders import (
     cancel_repair_order,
     close_repair_order,
+    finish_and_close,
     mark_ready,
     open_repair_order,
     resume_work,
@@ -29,6 +30,7 @@ from dealer.workshop.actions.orders import (
 __all__ = [
     "add_job",
     "add_line",
+    "add_whole_job",
     "arrive",
     "assign_technician",
     "book_appointment",
@@ -37,6 +39,7 @@ __all__ = [
     "change_appointment",
     "change_rates",
     "close_repair_order",
+    "finish_and_close",
     "finish_job",
     "mark_ready",
     "miss_appointment",

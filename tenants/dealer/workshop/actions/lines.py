@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -11,13 +11,14 @@ from django.db.models import Max
 from django.utils.translation import gettext_lazy as _
 
 from dealer.workshop import queries
-from dealer.workshop.actions.jobs import lock_job
+from dealer.workshop.actions.jobs import add_job, lock_job, update_job
 from dealer.workshop.checks import Checks
-from dealer.workshop.models import Job, JobLine, LabourRate, LineKind, PayType
+from dealer.workshop.models import Job, JobLine, LabourRate, LineKind, PayType, RepairOrder
 from kernel import audit
 from kernel.accounts.actors import Actor
+from kernel.accounts.models import User
 from kernel.accounts.roles import Right
-from kernel.errors import Missing
+from kernel.errors import FieldError, Invalid, Missing
 from kernel.money import round_money
 from kernel.reference.models import LabourOperation, Part
 from kernel.reference.queries import operation, part
@@ -64,6 +65,36 @@ def add_line(
     _save(line, job)
     audit.record(actor=actor, action="workshop.add_line", obj=line, after=_plain(line))
     return line
+
+
+@transaction.atomic
+def add_whole_job(
+    *,
+    actor: Actor,
+    order: RepairOrder,
+    complaint: str,
+    cause: str = "",
+    correction: str = "",
+    fault_code: str = "",
+    technician: User | None = None,
+    lines: Sequence[Mapping[str, Any]] = (),
+) -> Job:
+    """Add a job with what is known of it and its lines, all or nothing. The fields of a line are those of `add_line`.
+
+    Raises Invalid (those of a line as `lines.0.quantity`), Conflict `order_closed`.
+    """
+    job = add_job(actor=actor, order=order, complaint=complaint, fault_code=fault_code, technician=technician)
+    if cause or correction:
+        job = update_job(actor=actor, job=job, cause=cause, correction=correction)
+    errors: list[FieldError] = []
+    for place, line in enumerate(lines):
+        try:
+            add_line(actor=actor, job=job, **line)
+        except Invalid as refusal:
+            errors += [FieldError(f"lines.{place}.{one.field}", one.code, one.message) for one in refusal.errors]
+    if errors:
+        raise Invalid(errors)
+    return job
 
 
 @transaction.atomic

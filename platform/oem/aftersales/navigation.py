@@ -1,0 +1,41 @@
+"""What after-sales adds to the portal's navigation."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from kernel.accounts.roles import Right
+from kernel.ui.navigation import PORTAL, NavItem, register
+from oem.aftersales.queries import waiting_claims
+
+
+def _waiting(request: HttpRequest) -> int:
+    return waiting_claims(request.user).count()
+
+
+register(
+    PORTAL,
+    NavItem(
+        "claims",
+        _("Claims to decide"),
+        "aftersales:worklist",
+        "shield-check",
+        Right.CLAIMS_READ,
+        60,
+        True,
+        group=_("After-sales"),
+        short=_("Claims"),
+        count=_waiting,
+    ),
+    NavItem(
+        "visits",
+        _("Service visits"),
+        "aftersales:visits",
+        "wrench",
+        Right.SERVICE_READ,
+        62,
+        True,
+        group=_("After-sales"),
+    ),
+)
