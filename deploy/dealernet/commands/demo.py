@@ -7,8 +7,6 @@ import json
 import os
 from pathlib import Path
 
-NETWORK = True
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     part = parser.add_mutually_exclusive_group(required=True)
@@ -20,16 +18,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make one part. What is done already is not done again."""
-    # Hints would only wake workers that have to wait for us; the sweep finds what is left.
-    from dealernet.celery_app import app
-    from dealernet.demo import run as demo
+    from dealernet.config import use_network
 
-    app.conf.broker_url = "memory://"
+    use_network(args.data)
+    # A cache of its own is nearer than the network's. Hints would only wake workers that have to wait for us; the
+    # sweep finds what is left.
+    os.environ.update(CACHE_URL="", BROKER_URL="memory://")
     if args.rest:
         os.nice(10)
-    data = Path(args.data or os.environ["DEALERNET_DATA"])
+    import django
+
+    import dealernet.celery_app  # noqa: F401 - without it hints would look for a broker of Celery's own choice
+
+    django.setup()
+    from dealernet.demo import run as demo
+
     part = demo.REST if args.rest else demo.READY
-    figures = demo.make(part, data=data, seed=args.seed, scale=args.scale)
+    figures = demo.make(part, data=Path(os.environ["DEALERNET_DATA"]), seed=args.seed, scale=args.scale)
     if args.json:
         print(json.dumps(figures))
     return 0

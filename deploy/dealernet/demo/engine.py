@@ -17,8 +17,8 @@ import itertools
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterable
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from random import Random
@@ -26,7 +26,8 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.transaction import TransactionManagementError
 from django.utils import translation
 
 from dealer.sharing.actions import send_due_counts
@@ -47,7 +48,7 @@ PORTAL = "portal"
 LOCAL = ZoneInfo("Asia/Shanghai")
 DAYS = 730
 #: The last days before today, whose stories stand before READY; what was earlier follows in the background.
-WINDOW_DAYS = 212
+WINDOW_DAYS = 165
 _PERMIT = clock.allow_history()
 
 
@@ -120,6 +121,7 @@ class World:
         self.slugs: dict[UUID, str] = {}
         self.variants: list[Variant] = []
         self.done: dict[str, dict[str, UUID]] = {}
+        self.parties: dict[UUID, courier.Party] = {}
         self.figures = Figures()
 
     # -- knowing the network ---------------------------------------------------------------------------------
@@ -174,8 +176,8 @@ class World:
     # -- living ----------------------------------------------------------------------------------------------
 
     @contextmanager
-    def turn(self) -> Any:
-        """Be the only one who applies messages, at every member."""
+    def turn(self) -> Iterator[None]:
+        """Be the only one who applies messages, at every member. Called unbound."""
         with ExitStack() as stack:
             for side in self.sides.values():
                 with bound(side.binding):
@@ -235,16 +237,12 @@ class World:
             self.figures.known += 1
             given = self.done[key].get(step.gives)
             return True, UUID(str(given)) if given else None
-        side = self.sides[step.who]
         try:
-            with (
-                bound(side.binding),
-                clock.history(step.at, _PERMIT),
-                coming_from(Origin.DEMO, key),
-                translation.override("zh-hans"),
-                transaction.atomic(),
-            ):
-                answer = step.act()
+            try:
+                answer = self._act(key, step, _whole)
+            except TransactionManagementError:
+                # Something inside the step was caught and undone alone: that needs savepoints.
+                answer = self._act(key, step, nullcontext)
         except DomainError as refusal:
             # Somebody else was there first (a person at work while the past is filled in): the story ends here.
             self.figures.refused.append(f"{key}: {refusal.code} {refusal}")
@@ -253,6 +251,17 @@ class World:
         if step.then:
             self.exchange(step.at + timedelta(seconds=2), senders=step.then)
         return False, getattr(answer, "pk", answer)
+
+    def _act(self, key: str, step: Do, how: Callable[[], Any]) -> Any:
+        with (
+            bound(self.sides[step.who].binding),
+            clock.history(step.at, _PERMIT),
+            coming_from(Origin.DEMO, key),
+            translation.override("zh-hans"),
+            transaction.atomic(),
+            how(),
+        ):
+            return step.act()
 
     def _end_of(self, day: date, last: datetime) -> None:
         """What the night brings: messages cross, and once a week the counts of the days that are over."""
@@ -267,40 +276,59 @@ class World:
     def exchange_now(self) -> None:
         """Carry and apply everything under today's clock. Called unbound."""
         while True:
-            moved = courier.sweep(watermarks=False)
-            for side in self.sides.values():
+            carried, waiting = self._carry()
+            done = 0
+            for side in waiting:
                 with bound(side.binding):
-                    moved += inbox.drain()
-            self.figures.messages += moved
-            if not moved:
+                    done += inbox.drain()
+            self.figures.messages += done
+            if not carried and not done:
                 return
 
-    def exchange(self, at: datetime, *, senders: tuple[str, ...] = ()) -> int:
-        """Carry and apply until nothing moves any more, at a time of the past; with `senders` what they wrote only
-        (answers and receipts wait for the night). Returns how many messages were applied. Called unbound."""
-        applied = 0
-        wanted = {self.sides[slug].id for slug in senders}
+    def exchange(self, at: datetime, *, senders: tuple[str, ...] = ()) -> None:
+        """Carry and apply until nothing moves any more, at a time of the past. Called unbound.
+
+        With `senders` what they wrote goes over, and what the portal answers to it; receipts wait for the night.
+        """
+        before = min(at + timedelta(days=1), self.today)
         while True:
-            with bound(Courier()):
-                everyone = courier.parties()
-                busy = [everyone[id] for id in wanted] if wanted else courier.senders_with_mail(everyone)[0]
-                carried = sum(courier.carry(sender, everyone) for sender in busy)
-            if not carried and wanted:
-                return applied
-            moved = carried
-            for side in self.sides.values():
-                if wanted and side.id in wanted:
-                    continue
+            carried, waiting = self._carry(senders)
+            done = 0
+            for side in waiting:
                 with bound(side.binding), clock.history(at, _PERMIT), coming_from(Origin.DEMO):
-                    done = inbox.drain(before=min(at + timedelta(days=1), self.today))
-                applied += done
-                moved += done
-            self.figures.messages += moved
-            if wanted and PORTAL not in senders:
-                # What was declined is offered to the next at once.
-                return applied + self.exchange(at, senders=(PORTAL,))
-            if wanted or not moved:
-                return applied
+                    done += inbox.drain(before=before)
+            self.figures.messages += done
+            if senders and PORTAL not in senders:
+                senders = (PORTAL,)  # what was declined is offered to the next at once
+            elif senders or (not carried and not done):
+                return
+
+    def _carry(self, senders: tuple[str, ...] = ()) -> tuple[int, list[Side]]:
+        """Bring over what waits (at `senders` only); the number of messages, and whose inboxes hold something."""
+        wanted = [self.sides[slug].id for slug in senders]
+        with bound(Courier()):
+            self.parties = self.parties or courier.parties()
+            busy = [self.parties[id] for id in wanted] or courier.senders_with_mail(self.parties)[0]
+            carried = sum(courier.carry(sender, self.parties) for sender in busy)
+            parts = [
+                f"SELECT '{party.id}'::uuid WHERE EXISTS "
+                f"(SELECT 1 FROM \"{party.schema}\".exchange_inbox WHERE state = 'received')"
+                for party in self.parties.values()
+            ]
+            with connection.cursor() as cursor:
+                cursor.execute(" UNION ALL ".join(parts))
+                waiting = [self.sides[self.slugs[row[0]]] for row in cursor.fetchall() if row[0] in self.slugs]
+        return carried, waiting
+
+
+@contextmanager
+def _whole() -> Iterator[None]:
+    """Run without savepoints: a step that fails is undone as a whole, so nothing inside it has to be undone alone."""
+    connection.features.uses_savepoints = False
+    try:
+        yield
+    finally:
+        connection.features.uses_savepoints = True
 
 
 class _Refused:

@@ -182,7 +182,9 @@ def offered(world: World, key: str, lead: UUID, wish: Wish, rng: Random) -> Stor
         wait = timedelta(minutes=min(lasting(rng, habit.minutes, habit.spread), 28.5))
         if chance < habit.misses:
             # Nobody looks: it ends at the dealership, and the portal passes it on.
-            yield Do(end + timedelta(seconds=20), slug, f"expire-{turn}", sales.expire_leads)
+            # What others have accepted until then arrives first, as the portal's grace period sees to in real life.
+            answers = tuple(side.slug for side in world.dealers)
+            yield Do(end + timedelta(seconds=20), slug, f"expire-{turn}", sales.expire_leads, then=answers)
             yield Do(end + timedelta(seconds=60), PORTAL, f"pass-on-{turn}", hub.expire_offers, then=(PORTAL,))
             continue
         if chance < habit.misses + habit.declines:

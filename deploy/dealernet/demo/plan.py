@@ -1,6 +1,6 @@
 """The plan: who comes when, in two parts.
 
-`ready` is what stands before READY: the stories that begin within the last seven months, and the present day. `rest`
+`ready` is what stands before READY: the stories that begin within the last months, and the present day. `rest`
 is what was earlier, and, with a scale above one, everybody who is there more than once. Both parts follow from the
 seed alone, whatever was done before.
 """
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
 from dealernet.demo import hub, sales, service
-from dealernet.demo.engine import DAYS, LOCAL, Story, World
+from dealernet.demo.engine import DAYS, LOCAL, WINDOW_DAYS, Story, World
 from dealernet.demo.network import SLUGS
 from dealernet.demo.people import Person, person
 from dealernet.demo.times import arrival, at, count, season, working
@@ -114,7 +114,7 @@ def _stock(world: World) -> Iterator[tuple[str, Story]]:
     for home, slug in enumerate(SLUGS):
         rng = world.rng("stock", slug)
         days = [rng.uniform(-14, 0) for _ in range(max(3, round(STOCK * min(world.scale, 1))))]
-        days += [rng.uniform(4, 205) for _ in range(max(2, round(STOCK * 0.8 * min(world.scale, 1))))]
+        days += [rng.uniform(4, WINDOW_DAYS - 5) for _ in range(max(2, round(STOCK * 0.6 * min(world.scale, 1))))]
         for place, offset in enumerate(days):
             day = world.window + timedelta(days=int(offset))
             key = f"stock/{slug}/{place}"

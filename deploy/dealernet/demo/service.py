@@ -245,6 +245,8 @@ def _service(actor: Actor, job: Job, owned: Owned, visit: Visit, wear: tuple[str
     brand, electric = owned.brand, cars.energy_of(owned.series) == "electric"
     step = {0: "M010", 1: "M020", 2: "M030", 3: "M020"}.get(visit.km // 10_000, "M040")
     operation = "M050" if electric else step
+    if brand == "YC" and operation == "M020":  # its list knows services by distance only
+        operation = "M010"
     workshop.add_line(actor=actor, job=job, kind="labour", code=f"{brand}-{operation}")
     if not electric and brand == "XH":
         workshop.add_line(actor=actor, job=job, kind="part", code="XH-9001-01", quantity=1)
