@@ -31,12 +31,14 @@ from dealer.stock.models import StockVehicle
 from kernel import clock
 from kernel.automotive.qualification import Item
 from kernel.reference.queries import brand_choices, model_choices, series_choices, variant_choices
-from kernel.ui.forms import DateInput, DateTimeInput, Form, MoneyInput, PhoneInput, PillSelect, PillSelectMultiple
+from kernel.ui.forms import DateInput, DateTimeInput, Form, MoneyInput, PhoneInput, PillSelect
 
 NONE = [("", "–")]
 YES_NO = [("", _("Not known")), ("True", _("Yes")), ("False", _("No"))]
 #: Cars offered in one select; the whole stock has its own list.
 MOST_CARS = 60
+#: `fit` of `cars_to_offer` up to which a car is of the series that is wanted.
+SERIES_FITS = 2
 
 
 def yes_no(label: Any) -> forms.TypedChoiceField:
@@ -252,6 +254,12 @@ class CarsMixin(Form):
             (str(row.pk), car_label(row)) for row in rows
         ]
 
+    def suggest(self, field: str) -> None:
+        """Choose the first car that is of the series wanted, if there is one: a click less."""
+        first = next(iter(self.cars.values()), None)
+        if first is not None and first.fit <= SERIES_FITS:
+            self.fields[field].initial = str(first.pk)
+
 
 class TestDriveForm(CarsMixin):
     __test__ = False
@@ -267,6 +275,7 @@ class TestDriveForm(CarsMixin):
         kwargs.setdefault("initial", {"scheduled_at": _next_hour()})
         super().__init__(*args, **kwargs)
         self.offer("vehicle", cars_to_offer(prospect), _("Another car"))
+        self.suggest("vehicle")
 
 
 def _next_hour() -> Any:
@@ -307,6 +316,7 @@ class QuotationForm(CarsMixin):
     def __init__(self, prospect: Prospect, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.offer("vehicle", cars_to_offer(prospect), _("None of the stock"))
+        self.suggest("vehicle")
         self.fields["variant"].choices = NONE + variant_choices()  # type: ignore[attr-defined]
         if prospect.variant in dict(variant_choices()):
             self.fields["variant"].initial = prospect.variant
@@ -374,7 +384,10 @@ class DeliveryForm(CarsMixin):
     odometer_km = forms.IntegerField(label=_("Odometer, km"), initial=10)
     plate = forms.CharField(label=_("Plate"), required=False, max_length=16)
     checklist = forms.MultipleChoiceField(
-        label=_("Done"), choices=ChecklistItem.choices, required=False, widget=PillSelectMultiple
+        label=_("Done"),
+        choices=ChecklistItem.choices,
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": _("Do everything on the list before the car leaves.")},
     )
     note = forms.CharField(label=_("Note"), required=False, max_length=4000, widget=forms.Textarea)
 

@@ -78,5 +78,6 @@ def report(
         customer=None,
         actor=actor,
         event_at=moment,
+        label=lead.car,
     )
     return True

@@ -174,6 +174,7 @@ class Lead(models.Model):
     assignment = models.JSONField(default=dict)
     answered_at = models.DateTimeField(null=True)
     answered_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    customer_known = models.BooleanField(default=False)
     decline_reason = models.CharField(max_length=20, choices=DeclineReason.choices, blank=True)
     decline_text = models.CharField(max_length=300, blank=True)
     first_contact_at = models.DateTimeField(null=True)
@@ -463,6 +464,11 @@ class TestDrive(models.Model):
 
     def __str__(self) -> str:
         return f"{self.car} {self.scheduled_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def title(self) -> str:
+        """The car in the reader's language; one that is not of the stock as it was written down."""
+        return self.vehicle.car if self.vehicle is not None else self.car
 
 
 # -- quotation and contract -------------------------------------------------------------------------

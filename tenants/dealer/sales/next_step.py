@@ -74,7 +74,7 @@ def _open_step(prospect: Prospect, drives: Sequence[TestDrive], quotations: Sequ
     booked = next((drive for drive in drives if drive.state == TestDriveState.BOOKED), None)
     if booked is not None:
         url = reverse("sales:test_drive", args=[booked.pk])
-        return Step(_("A test drive is booked"), booked.car, _("Open the test drive"), url, "car-front")
+        return Step(_("A test drive is booked"), booked.title, _("Open the test drive"), url, "car-front")
     quotation = next((one for one in quotations if one.state == QuotationState.OPEN), None)
     if quotation is not None and not quotation.has_run_out(today):
         url = reverse("sales:sign", args=[quotation.pk])

@@ -139,6 +139,7 @@ def _become_owner(delivery: Delivery, vehicle: StockVehicle, actor: Actor) -> No
         customer=customer,
         actor=actor,
         event_at=now,
+        label=vehicle.vin,
     )
     record_odometer(
         actor=actor,

@@ -155,8 +155,9 @@ def accept_lead(*, actor: Actor, lead_id: UUID) -> Acceptance:
     old = move(lead, "state", LeadState.ACCEPTED, LEAD_TRANSITIONS)
     lead.envelope = ""
     lead.answered_at, lead.answered_by_id, lead.updated_at = now, actor.id, now
-    lead.save()
     customer, linked = _customer_of(lead, contact, actor)
+    lead.customer_known = linked
+    lead.save()
     prospect = enter_prospect(
         actor=actor,
         customer=customer,
@@ -197,7 +198,7 @@ def _accepted_before(lead: Lead, actor: Actor) -> Acceptance:
     if actor.id is None or lead.answered_by_id != actor.id:
         raise Conflict("already_taken", _("A colleague has accepted this lead already."))
     prospect = Prospect.objects.select_related("customer", "lead").get(lead=lead)
-    return Acceptance(lead, prospect, prospect.customer, linked=prospect.customer.created_at < prospect.created_at)
+    return Acceptance(lead, prospect, prospect.customer, linked=lead.customer_known)
 
 
 def _customer_of(lead: Lead, contact: dict[str, str], actor: Actor) -> tuple[Customer, bool]:

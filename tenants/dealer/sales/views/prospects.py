@@ -199,7 +199,7 @@ def _timeline(follow_ups: list[Any], drives: list[TestDrive]) -> list[dict[str, 
         {
             "icon": "car-front",
             "title": f"{_('Test drive')} · {drive.get_state_display()}",
-            "text": "\n".join(part for part in (drive.car, drive.note) if part),
+            "text": "\n".join(part for part in (drive.title, drive.note) if part),
             "at": drive.driven_at or drive.scheduled_at,
             "who": drive.by.name if drive.by else "",
             "tone": "success" if drive.state == TestDriveState.DONE else "info",
@@ -319,7 +319,7 @@ class TestDriveList(AuditedExport, ListPage):
     title = gettext_lazy("Test drives")
     columns = [
         Column("customer", gettext_lazy("Name"), value="prospect.customer.name", phone="title"),
-        Column("car", gettext_lazy("Car"), phone="subtitle"),
+        Column("title", gettext_lazy("Car"), phone="subtitle"),
         Column("state", gettext_lazy("State"), kind="state", sort="state", phone="badge"),
         Column("scheduled_at", gettext_lazy("Time"), kind="datetime", sort="scheduled_at"),
         Column("by", gettext_lazy("Consultant"), sort="by__name"),

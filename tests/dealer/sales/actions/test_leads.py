@@ -195,7 +195,7 @@ def test_accepting_again_gives_the_same_answer_and_tells_it_once(wall, north):
         actor = north.actor("sales_consultant")
         first = actions.accept_lead(actor=actor, lead_id=lead.pk)
         second = actions.accept_lead(actor=actor, lead_id=lead.pk)
-        assert second.prospect == first.prospect
+        assert (second.prospect, second.customer, second.linked) == (first.prospect, first.customer, False)
         assert Prospect.objects.count() == Customer.objects.count() == 1
         assert outcomes(lead.pk) == ["accepted"]
 

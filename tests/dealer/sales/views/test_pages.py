@@ -280,7 +280,7 @@ def test_the_limit_is_said_to_the_manager_and_set_by_the_general_manager(wall, n
     figures = {"approval_limit": "1000", "hot_months": "3", "warm_months": "12", "quotation_days": "14"}
     assert chief.post("/settings/sales/", figures | {"hot_months": "15"}).status_code == 422
     assert chief.post("/settings/sales/", figures).status_code == 302
-    assert north.client("it_admin").get("/settings/sales/").status_code == 403
+    assert north.client("sales_manager").get("/settings/sales/").status_code == 403
     page = text(north.client("sales_manager").get(f"/contracts/{contract.pk}/"))
     assert f"/contracts/{contract.pk}/approve/" not in page
     assert "1,000" in page
