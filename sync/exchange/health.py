@@ -115,7 +115,7 @@ def _oldest(since: datetime | None) -> str:
 
 
 def _span(since: datetime | None) -> str:
-    return duration_text(clock.now() - since) if since else ""
+    return duration_text(max(clock.now() - since, timedelta(seconds=1))) if since else ""
 
 
 def _waiting_to_leave(n: int, since: datetime | None) -> str:

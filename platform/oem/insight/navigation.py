@@ -15,6 +15,7 @@ from oem.network.models import Dealership
 
 register(
     PORTAL,
+    NavItem("home", _("To do"), "insight:home", icon="house", order=10, phone=True),
     NavItem(
         "insight",
         _("Figures"),

@@ -13,6 +13,8 @@ from kernel import clock
 from kernel.accounts.models import User
 from kernel.accounts.roles import Right
 from kernel.reference.queries import car_name
+from kernel.ui.templatetags import ui
+from oem.aftersales.queries import dealership_names, waiting_claims
 from oem.insight.home import SHOWN, Line, register
 from oem.leads import desk, queries
 from oem.leads.models import Lead, LeadState
@@ -57,6 +59,23 @@ def leads_offered(user: User) -> Iterator[Line]:
         )
 
 
+def claims_to_decide(user: User) -> Iterator[Line]:
+    """Warranty claims that wait for an answer, oldest first."""
+    claims = list(waiting_claims(user)[: SHOWN + 1])
+    names = dealership_names({claim.dealership for claim in claims})
+    for claim in claims:
+        asked = ui.money(claim.total, claim.currency) if claim.total is not None else ""
+        yield Line(
+            title=claim.number or claim.vin or str(claim.pk)[:8],
+            url=reverse("aftersales:claim", args=[claim.pk]),
+            step=_("Decide"),
+            step_url=reverse("aftersales:claim", args=[claim.pk]),
+            text=" · ".join(filter(None, [names.get(claim.dealership, ""), claim.complaint[:80]])),
+            facts=[asked],
+            at=claim.submitted_at,
+        )
+
+
 def stuck_messages(user: User) -> Iterator[Line]:
     """Messages of the exchange that need a decision, oldest first."""
     names = health.names()
@@ -95,6 +114,16 @@ register(
     order=10,
     tone="warning",
     more_url_name="leads:desk",
+)
+register(
+    "claims",
+    claims_to_decide,
+    [Right.CLAIMS_DECIDE],
+    title=_("Claims to decide"),
+    order=15,
+    icon="shield-check",
+    tone="warning",
+    more_url_name="aftersales:worklist",
 )
 register(
     "exchange.stuck",

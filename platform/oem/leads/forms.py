@@ -43,7 +43,13 @@ class LeadForm(Form):
     `cleaned_data` holds what `actions.take_in_lead` and `actions.complete_lead` take: codes, E.164, ISO currency.
     """
 
-    phone = forms.CharField(label=_("Phone"), max_length=64, required=False, widget=PhoneInput)
+    phone = forms.CharField(
+        label=_("Phone"),
+        max_length=64,
+        required=False,
+        widget=PhoneInput,
+        help_text=_("Without one, give an e-mail address below."),
+    )
     name = forms.CharField(label=_("Name"), max_length=120, required=False)
     brand = forms.ChoiceField(label=_("Brand"), required=False)
     series = forms.ChoiceField(

@@ -115,21 +115,22 @@ class Leads(ListPage):
 
     def get_columns(self) -> list[Column]:
         return [
-            Column("number", _("Number"), value=lambda lead: f"#{lead.number}", sort="number", export=_number),
+            Column(
+                "number", _("Number"), value=lambda lead: f"#{lead.number}", sort="number", export=_number, phone="hide"
+            ),
             Column("car", _("Car"), value=car_of, phone="title"),
-            Column("name", _("Name"), sort="name", phone="subtitle", empty=str(NO_NAME)),
+            Column("name", _("Name"), sort="name", phone="subtitle", empty=str(NO_NAME), nowrap=True),
             Column("state", _("State"), kind="state", sort="state", phone="badge"),
-            Column("channel", _("Channel"), value=lambda lead: words.channel_name(lead.channel), sort="channel"),
-            Column("dealership", _("Dealership"), value=lambda lead: self.names.get(lead.dealership)),
-            Column("received_at", _("Age"), kind="ago", sort=("received_at", "number"), screen_only=True),
-            Column("deadline", _("Time left"), value=_deadline, kind="html", sort="respond_before", screen_only=True),
-            Column("received", _("Received"), value="received_at", kind="datetime", export_only=True),
+            Column("came", _("Received"), value=_came, kind="html", sort=("received_at", "number"), unlabelled=True),
+            Column("dealership", _("Dealership"), value=lambda lead: self.names.get(lead.dealership), unlabelled=True),
+            Column("channel", _("Channel"), value=lambda lead: words.channel_name(lead.channel), export_only=True),
+            Column("received_at", _("Received"), kind="datetime", export_only=True),
             Column("respond_before", _("Answer due"), kind="datetime", export_only=True),
             Column("first_response_seconds", _("First response"), kind="duration", export_only=True),
             Column("source", _("Source"), export_only=True),
             Column("email", _("E-mail"), export_only=True),
             Column("place", _("Place"), value=_place, export_only=True),
-            Column("phone", _("Phone"), kind="phone", phone="call"),
+            Column("phone", _("Phone"), value=_call, kind="html", export=_phone, phone="call", empty=""),
         ]
 
     def get_filters(self) -> list[Any]:
@@ -153,6 +154,10 @@ class Leads(ListPage):
         )
 
 
+def _hash(lead: Lead) -> str:
+    return f"#{lead.number}"
+
+
 def _number(lead: Lead) -> int:
     return lead.number
 
@@ -161,8 +166,38 @@ def _place(lead: Lead) -> str:
     return words.place_of(lead.province, lead.city, lead.district)
 
 
-def _deadline(lead: Lead) -> SafeString | str:
-    return ui.deadline(lead.respond_before) if lead.state == LeadState.OFFERED else ""
+def _phone(lead: Lead) -> str:
+    return lead.phone
+
+
+def _came(lead: Lead) -> SafeString:
+    """Channel and age in one line; while it is offered, also the time left."""
+    left = ui.deadline(lead.respond_before) if lead.state == LeadState.OFFERED else ""
+    return format_html(
+        '{} · {} <span class="nowrap">{}</span>',
+        words.channel_name(lead.channel) or "–",
+        ui.moment(lead.received_at, "relative"),
+        left,
+    )
+
+
+def _call(lead: Lead) -> SafeString | str:
+    """A round button that dials."""
+    if not lead.phone:
+        return ""
+    label = _("Call %(name)s %(number)s") % {"name": lead.name, "number": ui.phone_text(lead.phone)}
+    return format_html(
+        '<a class="call round" href="tel:{}" aria-label="{}" title="{}">{}</a>',
+        ui.tel(lead.phone),
+        label,
+        ui.phone_text(lead.phone),
+        ui.icon("phone"),
+    )
+
+
+def _why(lead: Lead) -> str:
+    found = desk.why(lead)
+    return str(found.label) if found else ""
 
 
 class Desk(ListPage):
@@ -188,10 +223,10 @@ class Desk(ListPage):
     def get_columns(self) -> list[Column]:
         return [
             Column("car", _("Car"), value=car_of, phone="title"),
-            Column("name", _("Name"), phone="subtitle", empty=str(NO_NAME)),
-            Column("why", _("What happened"), value=lambda lead: str(getattr(desk.why(lead), "label", ""))),
+            Column("name", _("Name"), phone="subtitle", empty=str(NO_NAME), nowrap=True),
+            Column("why", _("What happened"), value=_why, unlabelled=True),
             Column("received_at", _("Waiting since"), kind="ago", sort=("received_at", "number")),
-            Column("phone", _("Phone"), kind="phone", phone="call"),
+            Column("phone", _("Phone"), value=_call, kind="html", phone="call", empty=""),
         ]
 
     def get_filters(self) -> list[Any]:
@@ -264,12 +299,14 @@ def _wish_facts(found: Lead) -> list[tuple[Any, Any]]:
 
 
 def _contact_facts(found: Lead) -> list[tuple[Any, Any]]:
-    return [
+    facts = [
         (_("Name"), found.name),
+        (_("Phone"), ui.phone_text(found.phone)),
         (_("E-mail"), found.email),
         (_("When to call"), found.preferred_time),
         (_("Place"), _place(found)),
     ]
+    return [fact for fact in facts if fact[1]]
 
 
 def _line_row(line: Any) -> list[Any]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from tests.oem.leads.test_actions import take_in
 
+from kernel import clock
 from kernel.accounts.actors import SYSTEM
 from kernel.accounts.models import User
 from kernel.accounts.roles import PORTAL_ROLES, Right, Role
+from oem.aftersales.models import Claim
 from oem.insight import home
 from oem.leads import actions, desk
 from oem.leads.models import Lead
@@ -23,6 +27,9 @@ def work(wall, portal, north):
         actions.take_in_adf(data=b"unreadable words", content_type="", source="mail", actor=SYSTEM)
         actions.route_lead(lead_id=take_in().id, actor=SYSTEM)
         Dealership.objects.filter(slug="south").update(state=DealershipState.FAILED)
+        Claim.objects.create(
+            id=uuid4(), dealership=north.id, revision=1, number="C-1", level="full", submitted_at=clock.now(), total=120
+        )
 
 
 def page_of(side, role: str, language: str = "en") -> str:
@@ -36,6 +43,7 @@ def page_of(side, role: str, language: str = "en") -> str:
 
 #: Which sections each role finds when there is work of every kind.
 SECTIONS = {
+    "Claims to decide <span": {Role.WARRANTY_ANALYST},
     "Leads to decide": {Role.LEAD_DESK, Role.NETWORK_MANAGER},
     "Waiting for a dealership&#x27;s answer": {Role.LEAD_DESK, Role.NETWORK_MANAGER},
     "Dealerships being set up": {Role.NETWORK_ADMIN, Role.NETWORK_MANAGER},

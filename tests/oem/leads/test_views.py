@@ -100,7 +100,7 @@ def test_a_lead_that_does_not_exist_and_another_host_answer_404(lead, portal, no
     for path in PAGES:
         if "{lead}" in path:
             assert desk_client.get(path.format(lead=uuid4())).status_code == 404
-    assert north.client("sales_manager").get(f"/leads/{lead.id}/assign/").status_code == 404
+    assert north.client("sales_manager").get(f"/leads/{lead.id}/original/").status_code == 404
 
 
 # -- what the pages show ---------------------------------------------------------------------------------------
