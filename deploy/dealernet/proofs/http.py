@@ -27,6 +27,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from dealernet.proofs import Result
 from dealernet.proofs.network import Living, World
+from kernel.testing.network import Side
 
 EXPECTED = Path(__file__).with_name("routes.toml")
 URLCONFS = {"portal": "dealernet.urls_portal", "dealer": "dealernet.urls_dealer"}
@@ -61,6 +62,7 @@ class Row:
     hidden: tuple[str, ...] = ()
     blind: dict[str, list[str]] = field(default_factory=dict)
     light: bool = False
+    writes: bool = True
     scope: str = ""
     sender: str = ""
     unknown: bool = True
@@ -175,6 +177,8 @@ class Answer:
     status: int
     text: str
     headers: str
+    #: Entries that the request left in the audit trail of the member at whose host it was sent.
+    audited: int = 0
 
     @property
     def canaries(self) -> set[tuple[str, str]]:
@@ -215,16 +219,21 @@ class Prober:
         living = self.world.living[asker.objects or self._home(row)]
         url = self.url(row, living, unknown=asker.unknown)
         data, content_type = self._body(row, living) if body else (b"", "application/octet-stream")
+        side = self.world.sides[asker.host]
+        audited = 0
         with undone():
             if method in SAFE:
                 response = client.get(url, headers=headers)
             else:
+                audited = -_audit_entries(side)
                 response = client.generic(method, url, data, content_type=content_type, headers=headers)
             content = b"".join(response.streaming_content) if response.streaming else response.content
+            if method not in SAFE:
+                audited += _audit_entries(side)
         shown = "\n".join(f"{name}: {value}" for name, value in response.headers.items())
         if response.status_code >= 500:
             self.result.violations.append(f"{row.name}: {asker.name} got status {response.status_code}")
-        return Answer(response.status_code, content.decode("utf-8", "replace"), shown)
+        return Answer(response.status_code, content.decode("utf-8", "replace"), shown, audited)
 
     @staticmethod
     def _home(row: Row) -> str:
@@ -427,6 +436,9 @@ class Prober:
         if row.done == (302,) and not row.open_to_all and "sign-in/" in answer.headers:
             self.result.violations.append(f"{row.name}: {asker.name} was sent to the sign-in page")
             return False
+        if row.method not in SAFE and row.writes and not answer.audited:
+            self.result.violations.append(f"{row.name}: {asker.name} succeeded, but nothing stands in the audit trail")
+            return False
         for mark in row.sees:
             if mark in row.blind.get(asker.name.split(": ")[-1], []):
                 continue
@@ -447,6 +459,8 @@ class Prober:
             self.result.violations.append(f"{row.name}: {asker.name} got {answer.status}, not {statuses}")
         elif sign_in and answer.status == 302 and "/sign-in/" not in answer.headers:
             self.result.violations.append(f"{row.name}: {asker.name} was redirected, but not to the sign-in page")
+        if answer.audited:
+            self.result.violations.append(f"{row.name}: refused, {asker.name} still left an entry in the audit trail")
         for slug, mark in sorted(answer.canaries):
             if not mark.startswith(OWN_NAME):
                 self.result.violations.append(f"{row.name}: refused, {asker.name} still sees CANARY-{slug}-{mark}")
@@ -550,7 +564,16 @@ def _filled(given: Any, living: Living) -> Any:
     given = re.sub(
         r"\{today([+-]\d+)?\}", lambda m: (clock.now() + timedelta(days=int(m[1] or 0))).date().isoformat(), given
     )
+    if given == "{checklist}":
+        return living["checklist"].split(",")
     return _PLACE.sub(lambda match: living[match[1]], given)
+
+
+def _audit_entries(side: Side) -> int:
+    from kernel.audit.models import Entry
+
+    with side.bound():
+        return Entry.objects.count()
 
 
 def _unknown(value: str) -> str:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID, uuid4
 
 from kernel.testing.network import PASSWORD, Network, Side
 
@@ -61,7 +62,12 @@ class World:
                 _sales(side, self.living[side.slug])
                 _workshop(side, self.living[side.slug])
         self._drain()
+        for side in (network.north, network.south):
+            with side.bound():
+                _strange_outcome()
         with network.portal.bound():
+            for side in (network.north, network.south):
+                _strange_decision(side)
             _decisions(network, self.living["portal"], {s: self.living[s] for s in ("north", "south")})
         self._drain()
         for side in self.sides.values():
@@ -316,6 +322,7 @@ def _vin(slug: str, serial: int) -> str:
 
 def _sales(side: Side, living: Living) -> None:
     from dealer.sales import actions
+    from dealer.sales.models import ChecklistItem
     from dealer.stock.actions import receive_vehicle
     from kernel import clock
 
@@ -356,10 +363,10 @@ def _sales(side: Side, living: Living) -> None:
         )
 
     cars = [car(serial) for serial in range(10, 16)]
-    accepted = actions.accept_lead(actor=consultant, lead_id=_uuid(living["lead_accepted"])).prospect
+    accepted = actions.accept_lead(actor=consultant, lead_id=UUID(living["lead_accepted"])).prospect
     actions.decline_lead(
         actor=consultant,
-        lead_id=_uuid(living["lead_declined"]),
+        lead_id=UUID(living["lead_declined"]),
         reason="no_capacity",
         text=canary(slug, "sales_lead", "decline"),
     )
@@ -384,7 +391,9 @@ def _sales(side: Side, living: Living) -> None:
         actor=consultant, quotation_id=quote(waiting_for, cars[1]).pk, instalments=_plan(Decimal("168000"))
     )
     ready_for = prospect(3)
-    ready = actions.sign_contract(actor=consultant, quotation_id=quote(ready_for, cars[2]).pk)
+    ready = actions.sign_contract(
+        actor=consultant, quotation_id=quote(ready_for, cars[2]).pk, instalments=_plan(Decimal("168000"))
+    )
     actions.approve_contract(actor=manager, contract_id=ready.pk)
     bought = prospect(4)
     done = actions.sign_contract(actor=consultant, quotation_id=quote(bought, cars[3]).pk)
@@ -411,6 +420,8 @@ def _sales(side: Side, living: Living) -> None:
         "contract_done": str(done.pk),
         "delivery": str(delivery.pk),
         "instalment": str(waiting.instalments.first().pk),
+        "instalment_ready": str(ready.instalments.first().pk),
+        "checklist": ",".join(ChecklistItem.values),
     }
 
 
@@ -418,12 +429,6 @@ def _plan(total: Decimal) -> Any:
     from dealer.sales.actions import contracts
 
     return (contracts.Due(kind="deposit", amount=total, due_on=_day(7)),)
-
-
-def _uuid(text: str) -> Any:
-    from uuid import UUID
-
-    return UUID(text)
 
 
 def _workshop(side: Side, living: Living) -> None:
@@ -446,7 +451,10 @@ def _workshop(side: Side, living: Living) -> None:
         starts_at=clock.now() + timedelta(days=1),
         wish=canary(slug, "workshop_appointment", "wish"),
     )
-    living["appointment"] = str(appointment.pk)
+    due = actions.book_appointment(
+        actor=adviser, customer=friend, vehicle=other, starts_at=clock.now() - timedelta(minutes=5)
+    )
+    living |= {"appointment": str(appointment.pk), "appointment_due": str(due.pk)}
     for number in range(2):
         order = actions.open_repair_order(
             actor=adviser,
@@ -495,12 +503,39 @@ def _workshop(side: Side, living: Living) -> None:
         code="XH-1001-01",
         description=canary(slug, "workshop_jobline", "description"),
     )
+    for serial, kind in ((3, "order_open"), (4, "order_worked"), (5, "order_ready")):
+        living[kind] = str(_one_more_order(side, serial, kind).pk)
     living |= {
         "order": str(running.pk),
         "job": str(first.pk),
         "job_open": str(second.pk),
         "job_line": str(line.pk),
     }
+
+
+def _one_more_order(side: Side, serial: int, kind: str) -> Any:
+    """An order of a car of its own: just opened, with its work done, or ready to be closed."""
+    from dealer.customers.actions import register_vehicle, set_party
+    from dealer.customers.models import Customer
+    from dealer.workshop import actions
+
+    adviser = side.actor("service_adviser")
+    car = register_vehicle(actor=adviser, vin=_vin(side.slug, serial), brand="XH", series="XH-HF")
+    customer = Customer.objects.get(surname=canary(side.slug, "customers_customer", "surname-3"))
+    set_party(actor=adviser, vehicle=car, customer=customer)
+    order = actions.open_repair_order(
+        actor=adviser, customer=customer, vehicle=car, odometer_km=100, complaints=["It rattles."]
+    )
+    if kind == "order_open":
+        return order
+    job = order.jobs.get()
+    actions.start_job(actor=adviser, job=job)
+    actions.update_job(actor=adviser, job=job, cause="Loose.", correction="Tightened.")
+    actions.add_line(actor=adviser, job=job, kind="labour", code="XH-M020")
+    actions.finish_job(actor=adviser, job=job)
+    if kind == "order_ready":
+        actions.mark_ready(actor=adviser, order=order)
+    return order
 
 
 # -- what came up, and the books ------------------------------------------------------------------------------
@@ -511,14 +546,58 @@ def _decisions(network: Network, living: Living, dealers: dict[str, Living]) -> 
     from oem.owners.models import Owner, Sale
 
     north = network.north.id
+    lines = list(Claim.objects.get(pk=dealers["north"]["claim"]).lines.order_by("line_id"))
     living |= {
         "claim": dealers["north"]["claim"],
-        "claim_line": str(Claim.objects.get(pk=dealers["north"]["claim"]).lines.first().line_id),
+        "claim_line": str(lines[0].line_id),
+        "claim_line_2": str(lines[1].line_id),
         "visit": str(ServiceVisit.objects.filter(dealership=north).first().pk),
         "owner": str(Owner.objects.filter(dealership=north, vin=dealers["north"]["vin"]).first().pk),
         "sale": str(Sale.objects.filter(dealership=north).first().pk),
         "vin": dealers["north"]["vin"],
     }
+
+
+def _strange_outcome() -> None:
+    """The portal refuses what a dealership tells of a lead that it never held."""
+    from dealer.sharing.actions import share
+    from kernel import clock
+    from kernel.accounts.actors import SYSTEM
+    from kernel.contracts import LeadEvent, LeadOutcome
+
+    nobodys, now = uuid4(), clock.now()
+    record = LeadOutcome(lead_id=nobodys, fence=1, event=LeadEvent.CONTACTED, at=now)
+    share(record, subject=nobodys, actor=SYSTEM, event_at=now)
+
+
+def _strange_decision(side: Side) -> None:
+    """A dealership refuses the decision of a claim that it never made."""
+    from exchange.outbound import send_down
+    from kernel import clock
+    from kernel.accounts.actors import SYSTEM
+    from kernel.contracts import ClaimDecision, ClaimOutcome, Purpose
+
+    nobodys, now = uuid4(), clock.now()
+    record = ClaimDecision(
+        claim_id=nobodys,
+        revision=1,
+        decided_at=now,
+        outcome=ClaimOutcome.REFUSED,
+        approved_total=Decimal(0),
+        currency="CNY",
+        rule_version="1",
+        decided_by_role="warranty_analyst",
+        lines=[
+            {
+                "line_id": nobodys,
+                "outcome": ClaimOutcome.REFUSED,
+                "approved_amount": Decimal(0),
+                "reason_code": None,
+                "reason_text": None,
+            }
+        ],
+    )
+    send_down(record, to=side.id, subject=nobodys, purpose=Purpose.WARRANTY, actor=SYSTEM, event_at=now)
 
 
 def _bookkeeping(side: Side, living: Living) -> None:
@@ -538,10 +617,10 @@ def _bookkeeping(side: Side, living: Living) -> None:
 
 
 def _parked(living: Living) -> None:
-    """A message that waits for a person: of a contract version that this release does not know."""
-    from exchange.models import Inbox
+    """A message that waits for a person, because what it speaks of is not known here."""
+    from exchange.models import Inbox, InboxState
 
-    living["parked"] = str(Inbox.objects.first().pk)
+    living["parked"] = str(Inbox.objects.filter(state=InboxState.REFUSED).first().pk)
 
 
 def _tokens_and_sessions(side: Side, living: Living) -> None:
