@@ -12,6 +12,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from kernel.contracts import ClaimLineKind, ClaimOutcome, Level, VisitKind
 from kernel.ids import new_id
@@ -39,7 +40,7 @@ class ServiceVisit(models.Model):
     visit_id = models.UUIDField()
     vin = models.CharField(_("VIN"), max_length=40, blank=True)
     opened_at = models.DateTimeField(_("Opened"), null=True)
-    closed_at = models.DateTimeField(_("Closed"), null=True)
+    closed_at = models.DateTimeField(pgettext_lazy("time", "Closed"), null=True)
     odometer_km = models.PositiveIntegerField(_("Mileage (km)"), null=True)
     kind = models.CharField(_("Reason"), max_length=12, choices=Kind.choices, blank=True)
     jobs = models.JSONField(null=True)

@@ -14,7 +14,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 from django.views.decorators.http import require_POST, require_safe
 
 from kernel import audit
@@ -201,7 +201,7 @@ class Visits(_Named):
             Column("dealership", _("Dealership"), value=self.dealership, sort="dealership", phone="title"),
             Column("vin", _("VIN"), kind="vin", sort="vin", phone="subtitle", empty=_("Not shared")),
             Column("kind", _("Reason"), sort="kind", phone="badge"),
-            Column("event_at", _("Closed"), kind="datetime", sort="event_at"),
+            Column("event_at", pgettext("time", "Closed"), kind="datetime", sort="event_at"),
             Column("odometer_km", _("Mileage (km)"), kind="number", sort="odometer_km"),
             Column("labour_total", _("Labour"), kind="money", currency="currency", sort="labour_total", total=True),
             Column("parts_total", _("Parts"), kind="money", currency="currency", sort="parts_total", total=True),
@@ -218,7 +218,7 @@ class Visits(_Named):
                 _("Shared"),
                 choices=[(Level.PSEUDONYMOUS.value, Level.PSEUDONYMOUS.label), (Level.FULL.value, Level.FULL.label)],
             ),
-            DateRange("event_at", _("Closed")),
+            DateRange("event_at", pgettext("time", "Closed")),
         ]
 
     def row_url(self, row: ServiceVisit) -> str:

@@ -8,6 +8,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from dealer.customers.models import Customer, Vehicle
 from dealer.organisation.models import Site
@@ -31,7 +32,7 @@ class Kind(models.TextChoices):
 class PayType(models.TextChoices):
     """Who pays for a line; the values are those of the `ServiceVisit` contract."""
 
-    CUSTOMER = PayTypes.CUSTOMER, _("Customer")
+    CUSTOMER = PayTypes.CUSTOMER, pgettext_lazy("pay type", "Customer")
     WARRANTY = PayTypes.WARRANTY, _("Warranty")
     INTERNAL = PayTypes.INTERNAL, _("Internal")
     INSURANCE = PayTypes.INSURANCE, _("Insurance")
@@ -140,7 +141,7 @@ class RepairOrder(models.Model):
     state = models.CharField(_("State"), max_length=10, choices=OrderState.choices, default=OrderState.OPEN)
     reason = models.CharField(_("Reason of the cancellation"), max_length=200, blank=True)
     ready_at = models.DateTimeField(null=True, blank=True)
-    closed_at = models.DateTimeField(_("Closed"), null=True, blank=True)
+    closed_at = models.DateTimeField(pgettext_lazy("time", "Closed"), null=True, blank=True)
     currency = models.CharField(max_length=3, default="CNY")
     totals = models.JSONField(default=dict)
     labour_total = models.DecimalField(_("Labour"), max_digits=14, decimal_places=2, default=Decimal(0))
