@@ -34,6 +34,7 @@ register(
         order=30,
         phone=True,
         group=SERVICE,
+        short=_("Bookings"),
     ),
     NavItem(
         "repair_orders",
@@ -44,6 +45,7 @@ register(
         order=32,
         phone=True,
         group=SERVICE,
+        short=_("Orders"),
     ),
     NavItem(
         "take_in",
@@ -55,6 +57,7 @@ register(
         phone=True,
         job=True,
         group=SERVICE,
+        short=_("Take in"),
     ),
     NavItem(
         "labour_rates",

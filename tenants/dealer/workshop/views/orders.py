@@ -314,7 +314,7 @@ def resume(request: HttpRequest, id: str) -> HttpResponseBase:
 @_WRITE
 @page
 def close(request: HttpRequest, id: str) -> HttpResponseBase:
-    """What is missing, what it comes to, who will know of it; then close."""
+    """What is missing, what it comes to, who will know of it; then close. A car in work is ready with it."""
     found = queries.access_order_for_writing(id, request.user)
     if found.state in (OrderState.CLOSED, OrderState.CANCELLED):
         return redirect("workshop:order", found.pk)
@@ -322,7 +322,7 @@ def close(request: HttpRequest, id: str) -> HttpResponseBase:
         here = reverse("workshop:order", args=[found.pk])
         return step(
             request,
-            lambda: actions.close_repair_order(actor=Actor.of(request.user), order=found),
+            lambda: actions.finish_and_close(actor=Actor.of(request.user), order=found),
             back=here,
             done=_("The repair order is closed."),
         )
