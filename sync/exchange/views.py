@@ -93,6 +93,10 @@ def _chart(title: str, counts: dict[str, int]) -> Any:
     return charts.horizontal_bars(title, bars, category_label=_("Kind"), value_label=_("Messages")) if bars else ""
 
 
+def _reason(row: Inbox) -> str:
+    return words.reason(row.reason) if row.reason else ""
+
+
 class Messages(ListPage):
     """What arrived here, newest first. Without payloads."""
 
@@ -117,10 +121,10 @@ class Messages(ListPage):
         columns = [
             Column("contract", _("Kind"), value=lambda row: words.contract_name(row.contract), phone="title"),
             Column("state", _("State"), kind="state", phone="badge"),
-            Column("reason", _("Reason"), value=lambda row: words.reason(row.reason) if row.reason else ""),
-            Column("event_at", _("Happened"), kind="datetime"),
-            Column("received_at", pgettext("message", "Arrived"), kind="datetime", sort="number", phone="subtitle"),
-            Column("applied_at", _("Applied"), kind="datetime"),
+            Column("reason", _("Reason"), value=_reason, empty="", unlabelled=True),
+            Column("received_at", _("Arrived"), kind="datetime", sort="number", phone="subtitle"),
+            Column("event_at", _("Happened"), kind="datetime", export_only=True),
+            Column("applied_at", _("Applied"), kind="datetime", export_only=True),
             Column("id", _("Message"), export_only=True),
             Column("subject", _("Subject"), export_only=True),
             Column("seq", _("Place in its order"), kind="number", export_only=True),

@@ -71,7 +71,7 @@ def count() -> int:
 
 
 def why(lead: Lead) -> Why | None:
-    """Why a lead waits for a person; None when it does not. `lead` comes from `with_reason`."""
+    """Why a lead waits for a person; None when it does not. `lead` comes from `with_reason`, or has `why_code` set."""
     now = clock.now()
     if lead.state == LeadState.NEEDS_REVIEW:
         code = getattr(lead, "why_code", None) or ""

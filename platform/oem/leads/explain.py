@@ -44,7 +44,7 @@ class Explanation:
 
 def latest(lead: Lead) -> tuple[Routing | None, list[Routing]]:
     """The last decision of a lead and the earlier ones, without the bulk of their inputs; one query."""
-    kept = list(lead.routings.defer("inputs").annotate(wish=KeyTransform("wish", "inputs"))[:10])
+    kept: list[Routing] = list(lead.routings.defer("inputs").annotate(wish=KeyTransform("wish", "inputs"))[:10])
     return (kept[0], kept[1:]) if kept else (None, [])
 
 

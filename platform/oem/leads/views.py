@@ -106,11 +106,11 @@ class Leads(ListPage):
         return [{"label": _("New lead"), "url": reverse("leads:new"), "icon": "plus"}]
 
     @property
-    def empty_action(self) -> str:
+    def empty_action(self) -> str:  # type: ignore[override]
         return _("New lead") if self.actions else ""
 
     @property
-    def empty_url(self) -> str:
+    def empty_url(self) -> str:  # type: ignore[override]
         return self.actions[0]["url"] if self.actions else ""
 
     def get_columns(self) -> list[Column]:
@@ -243,6 +243,8 @@ def lead(request: HttpRequest, lead_id: UUID) -> HttpResponseBase:
     found = queries.access_lead_for_reading(lead_id, request.user)
     names = _names()
     decision, earlier = explain.latest(found)
+    events = list(found.events.all())
+    found.why_code = next((event.reason for event in reversed(events) if event.code == "needs_review"), "")  # type: ignore[attr-defined]
     routable = request.user.has(Right.LEADS_ROUTE)
     return render(
         request,
@@ -259,7 +261,7 @@ def lead(request: HttpRequest, lead_id: UUID) -> HttpResponseBase:
             "earlier": [(one, names.get(one.chosen), words.word(words.CHOICES, one.reason)) for one in earlier],
             "offers": [_offer_row(offer, names) for offer in found.offers.all()],
             "holder": names.get(found.dealership) if found.state in WITH_DEALERSHIP else "",
-            "timeline": [_event_row(event, names) for event in found.events.all()],
+            "timeline": [_event_row(event, names) for event in events],
             "duplicates": list(found.duplicates.all()[:20]),
             "same_number": [(one, car_of(one)) for one in queries.same_number(found)],
             "why": desk.why(found),

@@ -281,6 +281,9 @@ def test_the_worklist_says_why_a_lead_waits_and_what_to_do(unreadable, portal):
     html = page_of(speaking(portal, "lead_desk", "en"), "/leads/desk/")
     assert "The document could not be read" in html
     assert f'href="/leads/{unreadable.id}/complete/"' in html
+    alone = page_of(portal.client("lead_desk"), f"/leads/{unreadable.id}/")
+    assert "<strong>The document could not be read</strong>" in alone
+    assert f'href="/leads/{unreadable.id}/complete/"' in alone
 
 
 def test_a_lead_that_everyone_declined_waits_for_a_dealership_to_be_chosen(wall, portal):
