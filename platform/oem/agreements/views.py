@@ -28,7 +28,7 @@ def shown_term(one: DealershipTerm) -> dict[str, Any]:
         "purpose": one.purpose.label,
         "asked": one.term.level.label,
         "required": one.term.required,
-        "level": str(seen.level) if seen else "",
+        "level": str(seen.level) if seen else "unknown",
         "label": seen.level.label if seen else _("Nothing arrived yet"),
         "text": words.seen_in_words(seen),
         "at": seen.at if seen else None,

@@ -17,7 +17,6 @@ from kernel.accounts.roles import Right
 from kernel.contracts import Level
 from kernel.reference.queries import brand_name
 from kernel.ui import charts
-from kernel.ui.numbers import grouped
 from kernel.ui.templatetags.ui import duration_text
 from oem.aftersales.models import ClaimState, Kind
 from oem.agreements.queries import Key, LastSeen
@@ -44,7 +43,7 @@ def percent_form(value: float) -> str:
 
 
 def days_form(value: float) -> str:
-    return grouped(value, 1)
+    return charts.plain(round(value, 1))
 
 
 @dataclass(frozen=True)
@@ -119,14 +118,16 @@ def _figure(key: str, chart: SafeString | None, **given: Any) -> Figure:
     return Figure(INDICATORS[key], chart, **given)
 
 
-def _ranked(key: str, bars: Sequence[charts.Bar], *, category: str, form: Any = charts.plain, **given: Any) -> Figure:
+def _ranked(
+    key: str, bars: Sequence[charts.Bar], *, category: str, form: Any = charts.plain, title: Any = "", **given: Any
+) -> Figure:
+    """A ranking. Numbers that are all zero are nothing to draw; a share of 0 % is."""
     about = INDICATORS[key]
     chart = None
-    if any(bar.value is None or bar.value for bar in bars):
+    if any(bar.value is None or bar.value or form is not charts.plain for bar in bars):
         chart = charts.horizontal_bars(
-            given.pop("title", None) or about.title, bars, value_label=about.unit, category_label=category, form=form
+            title or about.title, bars, value_label=about.unit, category_label=category, form=form
         )
-    given.pop("title", None)
     return _figure(key, chart, **given)
 
 
@@ -169,26 +170,37 @@ def lead_dealerships(reader: Reader, found: Leads) -> Figure:
     return _ranked("leads_by_dealership", bars, category=_("Dealership"))
 
 
-def answer_times(reader: Reader, found: Leads) -> Figure:
-    """Median and 90 % mark by dealership, slowest last."""
-    rows = [(d, indicators.answer_time(found, d.id)) for d in reader.shown()]
-    return _two_marks("answer_time", [(d.short_name, times) for d, times in rows], duration_text, _("Dealership"))
+def answer_times(reader: Reader, found: Leads) -> list[Figure]:
+    """Median and 90 % mark by dealership, the fastest first."""
+    rows = [(d.short_name, indicators.answer_time(found, d.id), reader.dealership(d.id)) for d in reader.shown()]
+    titles = (_("Answer time by dealership: median"), _("Answer time by dealership: 90 % mark"))
+    return _two_marks("answer_time", rows, duration_text, _("Dealership"), titles)
 
 
-def answer_times_by_channel(reader: Reader, found: Leads) -> Figure:
-    rows = [(channel_name(code) or _("Not named"), times) for code, times in found.answers_by_channel.items()]
-    return _two_marks("answer_time", rows, duration_text, _("Channel"), title=_("Answer time by channel"))
+def answer_times_by_channel(found: Leads) -> list[Figure]:
+    """Median and 90 % mark by channel, the fastest first."""
+    rows = [(channel_name(code) or _("Not named"), times, "") for code, times in found.answers_by_channel.items()]
+    titles = (_("Answer time by channel: median"), _("Answer time by channel: 90 % mark"))
+    return _two_marks("answer_time", rows, duration_text, _("Channel"), titles)
 
 
 def _two_marks(
-    key: str, rows: Iterable[tuple[str, indicators.Quantiles]], form: Any, category: str, title: str = ""
-) -> Figure:
-    told = sorted(((label, one) for label, one in rows if one.p50 is not None), key=lambda row: row[1].p50 or 0)
-    bars = []
-    for label, one in told:
-        bars.append(charts.Bar(_("%(name)s: median") % {"name": label}, one.p50))
-        bars.append(charts.Bar(_("%(name)s: 90%% mark") % {"name": label}, one.p90, tone="s3"))
-    return _ranked(key, bars, category=category, form=form, title=title)
+    key: str,
+    rows: Iterable[tuple[str, indicators.Quantiles, str]],
+    form: Any,
+    category: str,
+    titles: tuple[str, str],
+) -> list[Figure]:
+    """Two charts in the same order; one empty card when there is no value at all."""
+    told = sorted((row for row in rows if row[1].p50 is not None), key=lambda row: row[1].p50 or 0)
+    if not told:
+        return [_figure(key, None)]
+    medians = [charts.Bar(label, one.p50, url=url) for label, one, url in told]
+    marks = [charts.Bar(label, one.p90, url=url, tone="s3") for label, one, url in told]
+    return [
+        _ranked(key, bars, category=category, form=form, title=title)
+        for bars, title in zip((medians, marks), titles, strict=True)
+    ]
 
 
 def conversion_by(reader: Reader, found: Leads, name: str) -> Figure:
@@ -220,7 +232,7 @@ def _over_time(
         series.append(charts.Series(_("Known as counts only"), [tally.known for tally in tallies], tone="s6"))
     if any(tally.hidden for tally in tallies):
         hidden = [None if tally.hidden else 0 for tally in tallies]
-        series.append(charts.Series(_("Days below five"), hidden))
+        series.append(charts.Series(_("Days below five"), hidden, tone="s5"))
         days = sum(tally.hidden for tally in tallies)
         text = ngettext(
             "Hatched: %(n)s daily count was below five and is not told.",
@@ -262,7 +274,7 @@ def _compared(
 ) -> Figure:
     """One bar a dealership: records, else counts, else "not shared" as a sentence below."""
     shared_by = {key_[0] for key_ in seen if key_[1] == contract}
-    bars, absent, hidden = [], [], False
+    bars, absent, ranges = [], [], []
     for one in reader.shown():
         tally = told.by_dealership.get((contract, one.id), Tally())
         if one.id not in shared_by and not numbers.get(one.id) and tally == Tally():
@@ -270,14 +282,14 @@ def _compared(
             continue
         records = numbers.get(one.id, 0)
         sum_ = Tally(records + tally.known, tally.hidden)
-        hidden = hidden or bool(sum_.hidden)
+        if sum_.hidden:
+            ranges.append(f"{one.short_name} {sum_}")
         only_few = sum_.known == 0 and sum_.hidden == 1
-        label = f"{one.short_name} ({sum_})" if sum_.hidden and not only_few else one.short_name
-        bars.append(charts.Bar(label, None if only_few else sum_.known, url=reader.dealership(one.id)))
+        bars.append(charts.Bar(one.short_name, None if only_few else sum_.known, url=reader.dealership(one.id)))
     bars.sort(key=lambda bar: -(bar.value or 0))
     notes = list(given.pop("notes", ()))
-    if hidden:
-        notes.append(_("Where a range stands, days below five are not told; the bar is what is certain."))
+    if ranges:
+        notes.append(_("Counts only, with days below five: %(ranges)s.") % {"ranges": ", ".join(ranges)})
     if absent:
         notes.append(_("Not shared by: %(names)s.") % {"names": ", ".join(absent)})
     figure = _ranked(key, bars, category=_("Dealership"), **given)
@@ -305,10 +317,13 @@ def visit_kinds(reader: Reader, cells: Sequence[Cell]) -> Figure:
 def owners_by_level(reader: Reader, cells: Sequence[Cell], told: Counted, seen: dict[Key, LastSeen]) -> Figure:
     """Stacked by dealership: by name, by code, as counts only; hidden days hatched."""
     numbers = indicators.tallied(cells, "dealership key")
+    held = {cell.dealership for cell in cells}
     shared_by = {key[0] for key in seen if key[1] == "Owner"}
-    shown, absent = [], []
+    shown: list[Dealership] = []
+    absent: list[Dealership] = []
     for one in reader.shown():
-        (shown if one.id in shared_by or ("Owner", one.id) in told.by_dealership else absent).append(one)
+        some = one.id in held or one.id in shared_by or ("Owner", one.id) in told.by_dealership
+        (shown if some else absent).append(one)
     tallies = [told.by_dealership.get(("Owner", one.id), Tally()) for one in shown]
     levels = [(level, level.label) for level in indicators.RECORD_LEVELS]
     series = [charts.Series(label, [numbers[one.id, level] for one in shown]) for level, label in levels]
@@ -316,7 +331,9 @@ def owners_by_level(reader: Reader, cells: Sequence[Cell], told: Counted, seen: 
         series.append(charts.Series(Level.COUNTS.label, [tally.known for tally in tallies], tone="s6"))
     notes = []
     if any(tally.hidden for tally in tallies):
-        series.append(charts.Series(_("Days below five"), [None if tally.hidden else 0 for tally in tallies]))
+        series.append(
+            charts.Series(_("Days below five"), [None if tally.hidden else 0 for tally in tallies], tone="s5")
+        )
         ranges = [f"{one.short_name} {tally}" for one, tally in zip(shown, tallies, strict=True) if tally.hidden]
         notes.append(_("Counts only, with days below five: %(ranges)s.") % {"ranges": ", ".join(ranges)})
     if absent:
@@ -375,6 +392,8 @@ def acceptance(reader: Reader, found: Claims) -> Figure:
     return _ranked("claim_acceptance", bars, category=_("Dealership"), form=percent_form)
 
 
-def decision_times(reader: Reader, found: Claims) -> Figure:
-    rows = [(one.short_name, indicators.days_to_decision(found, one.id)) for one in reader.shown()]
-    return _two_marks("days_to_decision", rows, days_form, _("Dealership"))
+def decision_times(reader: Reader, found: Claims) -> list[Figure]:
+    """Median and 90 % mark of the days to the decision by dealership, the fastest first."""
+    rows = [(d.short_name, indicators.days_to_decision(found, d.id), reader.dealership(d.id)) for d in reader.shown()]
+    titles = (_("Days to the decision: median"), _("Days to the decision: 90 % mark"))
+    return _two_marks("days_to_decision", rows, days_form, _("Dealership"), titles)

@@ -29,6 +29,7 @@ from oem.owners.models import DailyCount, Owner, Sale
 from oem.owners.queries import Tally
 
 Query = TypeVar("Query", bound=Callable[..., Any])
+Key = TypeVar("Key")
 
 
 @dataclass(frozen=True)
@@ -325,18 +326,20 @@ class Counted:
         return Tally(sum(one.known for one in mine), sum(one.hidden for one in mine))
 
 
+def _add(table: dict[Key, Tally], key: Key, more: Tally) -> None:
+    before = table.get(key, Tally())
+    table[key] = Tally(before.known + more.known, before.hidden + more.hidden)
+
+
 def counted(scope: Scope) -> Counted:
     """What dealerships told as daily counts. One query; a hidden total is fewer than five."""
     rows = _narrow(DailyCount.objects.filter(day__gte=scope.since, day__lte=scope.until), scope)
     grouped = rows.values("dealership", "of", bucket=_bucket(scope, "day", moments=False))
     found = Counted()
     for r in grouped.annotate(known=Sum("total"), hidden=Count("id", filter=Q(total=None))):
-        for table, key in (
-            (found.by_dealership, (r["of"], r["dealership"])),
-            (found.by_bucket, (r["of"], _day(r["bucket"]))),
-        ):
-            before = table.get(key, Tally())  # type: ignore[attr-defined]
-            table[key] = Tally(before.known + (r["known"] or 0), before.hidden + r["hidden"])  # type: ignore[index]
+        told = Tally(r["known"] or 0, r["hidden"])
+        _add(found.by_dealership, (r["of"], r["dealership"]), told)
+        _add(found.by_bucket, (r["of"], _day(r["bucket"])), told)
     return found
 
 

@@ -207,12 +207,12 @@ def leads(request: HttpRequest) -> HttpResponseBase:
     shown = [
         figures.funnel(reader, found),
         figures.lead_states(reader, found),
-        figures.lead_channels(reader, found),
-        figures.conversion_by(reader, found, "channel"),
-        figures.answer_times_by_channel(reader, found),
         figures.lead_dealerships(reader, found),
         figures.conversion_by(reader, found, "dealership"),
-        figures.answer_times(reader, found),
+        *figures.answer_times(reader, found),
+        figures.lead_channels(reader, found),
+        figures.conversion_by(reader, found, "channel"),
+        *figures.answer_times_by_channel(found),
     ]
     return _page(request, "leads", controls, title=_("Leads"), tiles=_lead_tiles(reader, found), figures=shown)
 
@@ -277,7 +277,7 @@ def claims(request: HttpRequest) -> HttpResponseBase:
         figures.claim_states(reader, found),
         figures.claims_by_dealership(reader, found),
         figures.acceptance(reader, found),
-        figures.decision_times(reader, found),
+        *figures.decision_times(reader, found),
     ]
     return _page(request, "claims", controls, title=_("Claims"), tiles=_claim_tiles(reader, found), figures=shown)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any, ClassVar
-from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
@@ -31,12 +30,16 @@ class WithDealership(serializers.ModelSerializer[Any]):
 
     @extend_schema(responses=OpenApiTypes.STR)
     def get_dealership(self, row: Any) -> str | None:
-        return self._slugs().get(row.dealership)
+        return self.context["slugs"].get(row.dealership)
 
-    def _slugs(self) -> dict[UUID, str]:
-        if "slugs" not in self.context:
-            self.context["slugs"] = dict(Dealership.objects.values_list("id", "slug"))
-        return self.context["slugs"]
+
+def _context(view: ApiView) -> dict[str, Any]:
+    """What the serializers need to know: every dealership's address name by id. One query."""
+    return {
+        "view": view,
+        "request": view.request,
+        "slugs": dict(Dealership.objects.values_list("id", "slug")),
+    }
 
 
 class OwnerOut(WithDealership):
@@ -123,7 +126,7 @@ class OwnerRows(ApiView):
         pages = self.pagination_class()
         found = pages.paginate_queryset(rows, request, view=self)
         actions.note_listing(actor=self.actor, reader=request.user, asked=f"api {asked.urlencode()}", rows=found)
-        data = OwnerOut(found, many=True, context={"view": self, "request": request}).data
+        data = OwnerOut(found, many=True, context=_context(self)).data
         return pages.get_paginated_response(data)
 
 
@@ -140,7 +143,7 @@ class VehicleDetail(ApiView):
     def get(self, request: Request, vin: str) -> Response:
         found = queries.vehicle(vin, request.user)
         actions.note_reading(actor=self.actor, owners=found.owners)
-        context = {"view": self, "request": request}
+        context = _context(self)
         owners = OwnerOut(found.owners, many=True, context=context).data
         return Response(
             {

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -67,17 +67,23 @@ def code_text(value: str) -> SafeString:
 
 
 def name_cell(owner: Owner) -> SafeString | str:
-    """The owner's name; the code and the reason where no name was shared."""
+    """The owner's name, with the role where it is another than owner; the code and the reason where none was shared."""
     if owner.name or owner.company_name:
-        return words.shown_name(owner)
-    if not is_pseudonym(owner.owner_key):
-        return cell(owner, "name")
-    return format_html(
-        '{} <span class="block text-sm font-normal text-muted">{} {}</span>',
-        code_text(owner.owner_key),
-        _("Name not shared."),
-        words.why_withheld(owner.level),
-    )
+        shown: SafeString | str = words.shown_name(owner)
+    elif is_pseudonym(owner.owner_key):
+        shown = format_html(
+            '{}<span class="block text-sm font-normal text-muted" title="{}">{} {}</span>',
+            code_text(owner.owner_key),
+            words.why_withheld(owner.level),
+            _("Name not shared."),
+            words.ONLY_A_CODE,
+        )
+    else:
+        shown = cell(owner, "name")
+    if owner.role == words.Role.OWNER:
+        return shown
+    role = words.role_name(owner.role)
+    return format_html('{} <span class="text-sm font-normal text-muted">{}</span>', shown, role)
 
 
 def vin_cell(vin: str) -> SafeString | str:
@@ -147,20 +153,33 @@ class OwnerList(ListPage):
 
     def get_columns(self) -> list[Column]:
         return [
-            Column("name", _("Owner"), value=name_cell, kind="html", sort="name", phone="title",
-                   export=words.shown_name),
-            Column("role", _("Role"), value=lambda row: words.role_name(row.role), sort="role", phone="subtitle"),
+            Column(
+                "name",
+                _("Owner"),
+                value=name_cell,
+                kind="html",
+                sort="name",
+                phone="title",
+                export=words.shown_name,
+            ),
+            Column("dealership", _("Dealership"), value=lambda row: self.names.get(row.dealership), phone="subtitle"),
             Column("level", _("Shared"), value="level", kind="state", tone_kind="level", sort="level", phone="badge"),
             Column("vin", _("VIN"), value=lambda row: vin_cell(row.vin), kind="html", export=lambda row: row.vin),
-            Column("place", _("Place"), value=self._place, kind="html", sort=("province", "city"),
-                   export=_exported("province")),
+            Column(
+                "place",
+                _("Place"),
+                value=self._place,
+                kind="html",
+                sort=("province", "city"),
+                export=_exported("province"),
+            ),
+            Column("role", _("Role"), value=lambda row: words.role_name(row.role), export_only=True),
             Column("city", _("City"), export=_exported("city"), export_only=True),
             Column("email", _("E-mail"), export=_exported("email"), export_only=True),
-            Column("since", _("Since"), kind="date", sort="since", empty=str(words.NOT_KNOWN)),
-            Column("dealership", _("Dealership"), value=lambda row: self.names.get(row.dealership)),
+            Column("since", _("Since"), kind="date", export_only=True),
             Column("event_at", _("Last change"), kind="date", sort=("event_at", "id")),
             Column("phone", _("Phone"), value=phone_cell, kind="html", phone="call", export=_exported("phone")),
-        ]  # fmt: skip
+        ]
 
     @staticmethod
     def _place(row: Owner) -> SafeString | str:
@@ -177,8 +196,6 @@ class OwnerList(ListPage):
             Choice("level", _("Shared"), choices=LEVELS),
             Choice("province", _("Province"), choices=queries.province_choices),
             Choice("role", _("Role"), choices=words.Role),
-            Choice("current", _("Still in this role"), choices=[("yes", _("Yes")), ("no", _("No"))],
-                   where=lambda chosen: Q(until__isnull=chosen == "yes")),
         ]  # fmt: skip
 
     def extra_context(self) -> dict[str, Any]:
@@ -240,7 +257,7 @@ def owner(request: HttpRequest, owner_id: UUID) -> HttpResponseBase:
     dealership = queries.dealership_names().get(found.dealership, "")
     company = found.kind == "company"
     shown = [
-        *([("company_name", None)] if company or "company_name" in found.withheld else []),
+        *([("company_name", None)] if company else []),
         ("name", None),
         ("phone", phone_cell(found) if found.phone else None),
         ("email", None),

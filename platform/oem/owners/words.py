@@ -23,7 +23,7 @@ class Kind(models.TextChoices):
     COMPANY = BuyerKind.COMPANY, _("Company")
 
 
-SEXES = {Sex.MALE: _("Male"), Sex.FEMALE: _("Female"), Sex.UNKNOWN: _("Unknown")}
+SEXES: dict[str, Any] = {Sex.MALE: _("Male"), Sex.FEMALE: _("Female"), Sex.UNKNOWN: _("Unknown")}
 
 FIELDS = {
     "name": _("Name"),
@@ -57,6 +57,7 @@ FIELDS = {
 }
 
 NOT_SHARED = _("Not shared")
+ONLY_A_CODE = _("Only a code was released.")
 NOT_KNOWN = _("The dealership has no entry")
 
 

@@ -66,7 +66,7 @@ def visit(dealership: UUID, kind: str = "maintenance", **given) -> ServiceVisit:
 
 
 def claim(dealership: UUID, state: str = "submitted", days: float = 0, **given) -> Claim:
-    sent = NOW - timedelta(days=20)
+    sent = given.pop("sent", NOW - timedelta(days=20))
     return Claim.objects.create(
         **{
             "id": uuid4(),
@@ -286,7 +286,7 @@ def test_little_is_shown_as_little_and_nothing_as_not_shared(present, portal, no
         counts(north.id, date(2026, 5, 4), None, of="ServiceVisit", purpose=Purpose.ANALYTICS)
         counts(north.id, date(2026, 5, 5), 8, of="ServiceVisit", purpose=Purpose.ANALYTICS)
     service = text(manager, "/insight/service/")
-    assert "Northstar (8–12)" in service
+    assert "Counts only, with days below five: Northstar 8–12." in service
     assert "Not shared by: Southgate Motors." in service
     assert "Hatched: 1 daily count was below five and is not told." in service
     owners = text(manager, "/insight/owners/")
