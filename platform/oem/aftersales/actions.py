@@ -231,7 +231,7 @@ def decision_record(decision: Decision, answers: Sequence[DecisionLine]) -> Clai
         claim_id=decision.claim_id,
         revision=decision.revision,
         decided_at=decision.decided_at,
-        outcome=decision.outcome,
+        outcome=ClaimOutcome(decision.outcome),
         approved_total=decision.approved_total,
         currency=decision.currency,
         rule_version=decision.rule_version,
@@ -239,7 +239,7 @@ def decision_record(decision: Decision, answers: Sequence[DecisionLine]) -> Clai
         lines=[
             {
                 "line_id": answer.line_id,
-                "outcome": answer.outcome,
+                "outcome": ClaimOutcome(answer.outcome),
                 "approved_amount": answer.approved_amount,
                 "reason_code": answer.reason_code or None,
                 "reason_text": answer.reason_text or None,

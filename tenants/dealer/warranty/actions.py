@@ -29,7 +29,7 @@ from exchange.models import LedgerState
 from kernel import audit, clock
 from kernel.accounts.actors import Actor
 from kernel.accounts.roles import Right
-from kernel.contracts import ClaimDecision, WarrantyClaim
+from kernel.contracts import ClaimDecision, ClaimLineKind, WarrantyClaim
 from kernel.errors import Conflict, FieldError, Invalid, Missing
 from kernel.money import round_money
 from kernel.transitions import move
@@ -303,7 +303,7 @@ def claim_record(claim: Claim) -> WarrantyClaim:
         lines=[
             {
                 "line_id": line.pk,
-                "kind": line.kind,
+                "kind": ClaimLineKind(line.kind),
                 "code": line.code or None,
                 "description": line.description,
                 "quantity": line.quantity,

@@ -70,9 +70,7 @@ class _WithPeople(Form):
 
 class AppointmentForm(_WithPeople):
     starts_at = forms.DateTimeField(label=_("When"), widget=DateTimeInput)
-    minutes = forms.TypedChoiceField(
-        label=_("Expected duration"), choices=DURATIONS, coerce=int, initial=60, empty_value=60
-    )
+    minutes = forms.TypedChoiceField(label=_("Expected duration"), choices=DURATIONS, coerce=int, initial=60)
     kind = _kind(Kind.MAINTENANCE)
     wish = forms.CharField(label=_("Wish"), widget=forms.Textarea, required=False, max_length=2000)
     promised_at = _promised()
@@ -100,7 +98,7 @@ class ArrivalForm(_WithPeople):
     )
     promised_at = _promised()
     adviser = PersonChoice(label=_("Service adviser"), required=False)
-    wide = ("complaints",)
+    wide: tuple[str, ...] = ("complaints",)
 
     def clean_complaints(self) -> list[str]:
         lines = [line.strip() for line in self.cleaned_data["complaints"].splitlines()]

@@ -154,11 +154,13 @@ def _entry(checks: Checks, line: JobLine, currency: str) -> LabourOperation | Pa
     """The catalogue's entry of a line's code; a warranty line (but for sublet work) must have one."""
     if line.kind == LineKind.SUBLET:
         return None
+    found: LabourOperation | Part | None = None
     if line.kind == LineKind.LABOUR:
-        found = operation(line.code) if line.code else None
-        line.standard_hours = found.standard_hours if found else None
-    else:
-        found = part(line.code) if line.code else None
+        labour = operation(line.code) if line.code else None
+        line.standard_hours = labour.standard_hours if labour else None
+        found = labour
+    elif line.code:
+        found = part(line.code)
     if found is None and line.pay_type == PayType.WARRANTY:
         checks.wrong("code", "not_in_catalogue", CODE_FOR_WARRANTY)
     return found

@@ -34,7 +34,9 @@ from kernel import audit, clock
 from kernel.accounts.actors import Actor
 from kernel.accounts.models import User
 from kernel.accounts.roles import Department, Right
-from kernel.contracts import ServiceVisit
+from kernel.contracts import PayType as VisitPayType
+from kernel.contracts import ServiceVisit, VisitKind
+from kernel.contracts.service import VisitJob
 from kernel.errors import Conflict, FieldError, Invalid, Missing
 from kernel.ids import new_id
 from kernel.transitions import move
@@ -148,7 +150,7 @@ def _read_odometer(actor: Actor, vehicle: Vehicle, order: RepairOrder) -> None:
 
 
 def _as_adviser(actor: Actor) -> User | None:
-    return User.objects.filter(pk=actor.id).first() if actor.kind == "user" else None
+    return User.objects.filter(pk=actor.id).first() if actor.id is not None else None
 
 
 def _fill(order: RepairOrder, checks: Checks, **fields: Any) -> None:
@@ -300,13 +302,14 @@ def finish_and_close(*, actor: Actor, order: RepairOrder) -> RepairOrder:
 
 def visit_record(order: RepairOrder, jobs: Iterable[Job]) -> ServiceVisit:
     """The `ServiceVisit` record of a closed order, whole: the gate decides what of it leaves."""
+    assert order.closed_at is not None
     return ServiceVisit(
         visit_id=order.pk,
         vin=order.vehicle.vin,
         opened_at=order.opened_at,
         closed_at=order.closed_at,
         odometer_km=order.odometer_km,
-        kind=order.kind,
+        kind=VisitKind(order.kind),
         jobs=[_visit_job(job) for job in jobs],
         labour_total=order.labour_total,
         parts_total=order.parts_total,
@@ -315,7 +318,7 @@ def visit_record(order: RepairOrder, jobs: Iterable[Job]) -> ServiceVisit:
     )
 
 
-def _visit_job(job: Job) -> dict[str, Any]:
+def _visit_job(job: Job) -> VisitJob:
     lines = list(job.lines.all())
     labour = [line for line in lines if line.kind == LineKind.LABOUR]
     return {
@@ -323,7 +326,7 @@ def _visit_job(job: Job) -> dict[str, Any]:
         "cause": job.cause,
         "correction": job.correction,
         "operation_codes": [line.code for line in labour if line.code],
-        "pay_types": sorted({line.pay_type for line in lines}),
+        "pay_types": [VisitPayType(pay) for pay in sorted({line.pay_type for line in lines})],
         "labour_hours": sum((line.quantity for line in labour), start=Decimal(0)),
         "part_numbers": [line.code for line in lines if line.kind == LineKind.PART and line.code],
     }
