@@ -77,7 +77,7 @@ class ItemsMixin(Form):
     customer_type = forms.ChoiceField(
         label=_("Customer type"), choices=CustomerType.choices, required=False, widget=PillSelect
     )
-    channel = forms.ChoiceField(label=_("Customer source"), choices=NONE + Channel.choices, required=False)
+    channel = forms.ChoiceField(label=_("Customer source"), choices=[*NONE, *Channel.choices], required=False)
     kind = forms.ChoiceField(label=_("Individual or company"), choices=Kind.choices, required=False, widget=PillSelect)
     sex = forms.ChoiceField(label=_("Sex"), choices=Sex.choices, required=False, widget=PillSelect)
     surname = forms.CharField(label=_("Surname"), max_length=60, required=False)

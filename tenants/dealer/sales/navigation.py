@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, time, timedelta
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest
@@ -31,14 +31,16 @@ WORK = (Right.LEADS_WORK_OWN, Right.LEADS_WORK_ALL)
 
 def waiting_leads(request: HttpRequest) -> int | None:
     """Offers that may still be accepted, for those who may accept them."""
-    if not any(request.user.has(right) for right in WORK):
+    user = cast(User, request.user)
+    if not any(user.has(right) for right in WORK):
         return None
     return Lead.objects.filter(state=LeadState.OFFERED, respond_before__gt=clock.now()).count()
 
 
 def waiting_contracts(request: HttpRequest) -> int | None:
     """Contracts that this person may approve now."""
-    return queries.contracts_to_decide(request.user).count() if request.user.has(Right.SALES_APPROVE) else None
+    user = cast(User, request.user)
+    return queries.contracts_to_decide(user).count() if user.has(Right.SALES_APPROVE) else None
 
 
 register(

@@ -103,7 +103,11 @@ def _with_parents(data: dict[str, Any]) -> dict[str, Any]:
     listed = catalogue().variants.get(data["variant"])
     if listed is None:
         return data
-    filled = {"brand": listed.model.series.brand_id, "series": listed.model.series_id, "model": listed.model_id}
+    filled: dict[str, Any] = {
+        "brand": listed.model.series.brand_id,
+        "series": listed.model.series_id,
+        "model": listed.model_id,
+    }
     if data["list_price"] is None:
         filled |= {"list_price": listed.list_price, "currency": listed.currency}
     return data | filled

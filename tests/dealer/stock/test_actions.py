@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from datetime import timedelta
 from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+from django.db import connection, transaction
 
 from dealer.stock import actions
 from dealer.stock.models import TRANSITIONS, Movement, StockVehicle, VehicleState
 from kernel import clock
 from kernel.audit.models import Entry
 from kernel.automotive.vin import check_digit, make_vin
-from kernel.errors import Conflict, Forbidden, IllegalTransition, Invalid
+from kernel.errors import Conflict, Forbidden, IllegalTransition, Invalid, Missing
 from kernel.transitions import may_move
 
 VIN = make_vin("LSV", "AB12C", 2026, "A", 1)
@@ -120,6 +123,65 @@ def test_undoing_needs_something_to_undo(wall, north):
             with pytest.raises(Conflict) as caught:
                 step(actor=actor, vehicle_id=vehicle.pk)
             assert caught.value.code == code
+
+
+def test_a_reservation_is_prolonged_and_a_place_noted_once(wall, north):
+    with north.bound():
+        clerk, buyer, today = north.actor("stock_clerk"), uuid4(), clock.now().date()
+        vehicle = received(clerk, location="A1")
+        actions.reserve(actor=clerk, vehicle_id=vehicle.pk, held_for=buyer, until=today)
+        held = actions.reserve(actor=clerk, vehicle_id=vehicle.pk, held_for=buyer, until=today + timedelta(days=3))
+        assert held.held_until == today + timedelta(days=3)
+        actions.move_vehicle(actor=clerk, vehicle_id=vehicle.pk, location="A1")
+        assert kinds(vehicle) == ["received", "reserved"]
+
+
+def test_a_sold_car_comes_back(wall, north):
+    with north.bound():
+        manager, buyer = north.actor("sales_manager"), uuid4()
+        vehicle = received(manager)
+        actions.mark_sold(actor=manager, vehicle_id=vehicle.pk, held_for=buyer)
+        actions.mark_sold(actor=manager, vehicle_id=vehicle.pk, held_for=buyer)
+        assert actions.undo_sale(actor=manager, vehicle_id=vehicle.pk).held_for is None
+        assert kinds(vehicle) == ["received", "sold", "sale_undone"]
+
+
+def test_a_car_that_does_not_exist_is_missing(wall, north):
+    with north.bound(), pytest.raises(Missing):
+        actions.move_vehicle(actor=north.actor("stock_clerk"), vehicle_id=uuid4(), location="A1")
+
+
+def test_two_clerks_take_the_same_car_in_at_once(committed, north):
+    """The second sees no such car, waits for the first to commit, and is then told."""
+    with north.bound():
+        actor = north.actor("stock_clerk")
+    written, results = threading.Event(), []
+
+    def first() -> None:
+        with north.bound(), transaction.atomic():
+            received(actor)
+            written.set()
+            # Long enough for the other to come to the VIN that only this transaction sees.
+            time.sleep(0.5)
+        connection.close()
+
+    def second() -> None:
+        written.wait(10)
+        try:
+            with north.bound():
+                received(actor)
+        except Conflict as refusal:
+            results.append(refusal.code)
+        connection.close()
+
+    threads = [threading.Thread(target=first), threading.Thread(target=second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == ["vehicle_exists"]
+    with north.bound():
+        assert StockVehicle.objects.count() == Movement.objects.count() == 1
 
 
 def test_a_consultant_takes_no_cars_in(wall, north):

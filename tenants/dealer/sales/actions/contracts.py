@@ -160,8 +160,6 @@ def _require_decision(contract: SalesContract, actor: Actor) -> None:
                 _("This contract is above your limit of %(limit)s. The general manager approves it.")
                 % {"limit": format_money(derive.policy().approval_limit, contract.currency)},
             )
-        case "right":
-            raise Forbidden(Right.SALES_APPROVE)
 
 
 @transaction.atomic

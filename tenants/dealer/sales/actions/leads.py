@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -207,7 +208,7 @@ def _customer_of(lead: Lead, contact: dict[str, str], actor: Actor) -> tuple[Cus
     known = known or (find_by_contact(email=contact["email"]) if contact["email"] else [])
     if known:
         return meet_customer(actor=actor, customer=known[0], department="sales"), True
-    fields = {
+    fields: dict[str, Any] = {
         "phone": contact["phone"],
         "email": contact["email"],
         "province": lead.province,

@@ -185,7 +185,6 @@ def checked(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _clean(name: str, value: Any) -> Any:
-    field = Prospect._meta.get_field(name)
     if name in _CHOICES:
         value = value or ""
         if value and value not in _CHOICES[name].values:
@@ -208,7 +207,7 @@ def _clean(name: str, value: Any) -> Any:
     text = " ".join(str(value or "").split()) if name != "wish" else str(value or "").strip()
     if "\x00" in text:
         raise Invalid([FieldError(name, "characters", _("This text has a character that cannot be stored."))])
-    limit = field.max_length or 4000
+    limit = getattr(Prospect._meta.get_field(name), "max_length", None) or 4000
     if len(text) > limit:
         raise Invalid([FieldError(name, "too_long", _("This is too long. Shorten it."))])
     return text
@@ -377,7 +376,7 @@ def assign_prospect(*, actor: Actor, prospect_id: UUID, consultant_id: UUID) -> 
     if after:
         _save(prospect, derive.today())
         if prospect.lead is not None:
-            Lead.objects.filter(pk=prospect.lead_id).update(consultant=user, updated_at=clock.now())
+            Lead.objects.filter(pk=prospect.lead.pk).update(consultant=user, updated_at=clock.now())
         audit.record(actor=actor, action="sales.assign_prospect", obj=prospect, before=before, after=after)
     return prospect
 

@@ -54,7 +54,7 @@ class LeadOut(serializers.ModelSerializer[Lead]):
 
     class Meta:
         model = Lead
-        fields = (
+        fields: tuple[str, ...] = (
             "id",
             "fence",
             "state",
@@ -136,7 +136,7 @@ class LeadDetailOut(LeadOut):
     timeline = MilestoneOut(many=True, source="milestones", read_only=True)
 
     class Meta(LeadOut.Meta):
-        fields = (*LeadOut.Meta.fields, "timeline")
+        fields: tuple[str, ...] = (*LeadOut.Meta.fields, "timeline")
 
 
 class AcceptanceOut(LeadDetailOut):
@@ -145,7 +145,7 @@ class AcceptanceOut(LeadDetailOut):
     linked = serializers.BooleanField()
 
     class Meta(LeadDetailOut.Meta):
-        fields = (*LeadDetailOut.Meta.fields, "linked")
+        fields: tuple[str, ...] = (*LeadDetailOut.Meta.fields, "linked")
 
 
 class DeclineIn(StrictSerializer):

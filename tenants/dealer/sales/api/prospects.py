@@ -267,7 +267,7 @@ class FollowUpIn(ItemsIn):
     at = serializers.DateTimeField(required=False)
     next_on = serializers.DateField(required=False, allow_null=True)
     next_plan = serializers.CharField(max_length=200, required=False, allow_blank=True)
-    source = serializers.ChoiceField(choices=Channel.choices, required=False)
+    source: Any = serializers.ChoiceField(choices=Channel.choices, required=False)
     customer = CustomerItemsIn(required=False)
 
 

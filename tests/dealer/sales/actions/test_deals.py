@@ -5,14 +5,15 @@ from __future__ import annotations
 from contextlib import nullcontext
 from datetime import timedelta
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 from tests.dealer.sales.makers import accepted, approved, car, colleague, prospect, quotation, signed
 
 from dealer.customers.models import OdometerReading, Ownership, Vehicle
 from dealer.sales import actions, derive, models
-from dealer.sales.actions.contracts import Due
-from dealer.sales.actions.quotations import Line
+from dealer.sales.actions.contracts import Due, may_decide
+from dealer.sales.actions.quotations import Line, add_up
 from dealer.sales.models import (
     CONTRACT_TRANSITIONS,
     QUOTATION_TRANSITIONS,
@@ -23,10 +24,11 @@ from dealer.sales.models import (
     SalesPolicy,
     Stage,
 )
+from dealer.stock import actions as stock
 from dealer.stock.models import VehicleState
 from exchange.models import Ledger
 from kernel import clock
-from kernel.accounts.actors import Actor
+from kernel.accounts.actors import SYSTEM, Actor
 from kernel.errors import Conflict, Forbidden, IllegalTransition, Invalid
 
 
@@ -246,8 +248,11 @@ def test_nobody_approves_his_own_contract(north, manager):
 def test_a_consultant_approves_nothing(north, consultant):
     with north.bound():
         contract = signed(consultant, prospect(consultant), car())
+        second = Actor.of(colleague("second"))
         with pytest.raises(Forbidden):
-            actions.approve_contract(actor=Actor.of(colleague("second")), contract_id=contract.pk)
+            actions.approve_contract(actor=second, contract_id=contract.pk)
+        asked = [may_decide(contract, actor) for actor in (second, north.actor("sales_manager"))]
+        assert asked == ["right", ""]
 
 
 def test_approving_sells_the_car_and_tells_the_manufacturer(north, consultant, manager):
@@ -383,6 +388,189 @@ def test_nothing_is_delivered_without_approval_or_without_a_car(north, consultan
         with pytest.raises(Invalid) as invalid:
             actions.deliver_vehicle(actor=consultant, contract_id=ordered.pk)
         assert list(invalid.value.fields) == ["vehicle"]
+
+
+def test_a_closed_prospect_gets_no_drive_no_quotation_no_contract(north, consultant):
+    with north.bound():
+        person, vehicle = prospect(consultant), car()
+        made = quotation(consultant, person, vehicle)
+        drive = actions.book_test_drive(
+            actor=consultant, prospect_id=person.pk, scheduled_at=clock.now() + timedelta(hours=1)
+        )
+        actions.lose_prospect(actor=consultant, prospect_id=person.pk, reason="price")
+        for act in (
+            lambda: actions.book_test_drive(actor=consultant, prospect_id=person.pk, scheduled_at=clock.now()),
+            lambda: quotation(consultant, person, vehicle),
+            lambda: actions.sign_contract(actor=consultant, quotation_id=made.pk),
+        ):
+            with pytest.raises(Conflict) as caught:
+                act()
+            assert caught.value.code == "prospect_closed"
+        actions.complete_test_drive(actor=consultant, test_drive_id=drive.pk, licence_seen=True)
+        person.refresh_from_db()
+        assert person.stage == Stage.QUOTED
+
+
+@pytest.mark.parametrize(
+    ("fields", "wrong"),
+    [
+        ({"result": "so so"}, "result"),
+        ({"route": "x" * 121}, "route"),
+        ({"driven_at": timedelta(hours=1)}, "driven_at"),
+    ],
+)
+def test_a_wrong_report_of_a_drive_names_the_field(north, consultant, fields, wrong):
+    with north.bound():
+        drive = actions.book_test_drive(
+            actor=consultant, prospect_id=prospect(consultant).pk, scheduled_at=clock.now() + timedelta(hours=1)
+        )
+        if "driven_at" in fields:
+            fields = {"driven_at": clock.now() + fields["driven_at"]}
+        with pytest.raises(Invalid) as caught:
+            actions.complete_test_drive(actor=consultant, test_drive_id=drive.pk, licence_seen=True, **fields)
+        assert list(caught.value.fields) == [wrong]
+
+
+def test_a_car_that_is_gone_is_neither_driven_nor_offered(north, consultant, manager):
+    with north.bound():
+        vehicle = car()
+        actions.deliver_vehicle(
+            actor=consultant, contract_id=approved(consultant, manager, prospect(consultant), vehicle).pk
+        )
+        other = prospect(consultant, phone="13900000001")
+        for act in (
+            lambda: quotation(consultant, other, vehicle),
+            lambda: actions.book_test_drive(
+                actor=consultant, prospect_id=other.pk, vehicle_id=vehicle.pk, scheduled_at=clock.now()
+            ),
+        ):
+            with pytest.raises(Conflict) as caught:
+                act()
+            assert caught.value.code == "vehicle_gone"
+
+
+def test_a_quotation_needs_a_car_that_can_be_named(north, consultant):
+    with north.bound():
+        person = prospect(consultant)
+        with pytest.raises(Invalid) as caught:
+            actions.make_quotation(actor=consultant, prospect_id=person.pk, list_price=Decimal(1000))
+        assert list(caught.value.fields) == ["variant"]
+        with pytest.raises(Invalid) as caught:
+            actions.make_quotation(actor=consultant, prospect_id=person.pk, vehicle_id=uuid4())
+        assert list(caught.value.fields) == ["vehicle"]
+        wanted = prospect(consultant, phone="13900000001", brand="XH", series="XH-HF")
+        made = actions.make_quotation(actor=consultant, prospect_id=wanted.pk, list_price=Decimal(99_000))
+        assert (made.series, made.total) == ("XH-HF", Decimal(99_000))
+        own_price = actions.make_quotation(
+            actor=consultant, prospect_id=wanted.pk, variant="XH-HF-26-01", list_price=Decimal(88_000)
+        )
+        assert own_price.total == Decimal(88_000)
+
+
+def test_the_share_of_a_discount():
+    figures = {"list_price": Decimal(100), "extras": [Line("option", "x", Decimal(100))], "insurance": Decimal(7)}
+    assert add_up(discount=Decimal(20), currency="CNY", **figures).discount_share == Decimal("0.1")
+    nothing = add_up(list_price=Decimal(0), extras=[], discount=Decimal(0), insurance=Decimal(0), currency="JPY")
+    assert nothing.discount_share is None
+
+
+def test_an_offer_that_is_not_taken_is_over(north, consultant):
+    with north.bound():
+        made = quotation(consultant, prospect(consultant), car())
+        assert actions.refuse_quotation(actor=consultant, quotation_id=made.pk).state == QuotationState.REFUSED
+        with pytest.raises(Conflict):
+            actions.sign_contract(actor=consultant, quotation_id=made.pk)
+
+
+@pytest.mark.parametrize(
+    ("fields", "wrong"),
+    [
+        ({"signed_on": timedelta(days=-32)}, "signed_on"),
+        ({"signed_on": timedelta(days=1)}, "signed_on"),
+        ({"delivery_planned_on": timedelta(days=-1)}, "delivery_planned_on"),
+        ({"delivery_planned_on": timedelta(days=731)}, "delivery_planned_on"),
+    ],
+)
+def test_wrong_days_of_a_contract_are_named(north, consultant, fields, wrong):
+    with north.bound():
+        made = quotation(consultant, prospect(consultant), car())
+        days = {name: derive.today() + distance for name, distance in fields.items()}
+        with pytest.raises(Invalid) as caught:
+            actions.sign_contract(actor=consultant, quotation_id=made.pk, **days)
+        assert list(caught.value.fields) == [wrong]
+
+
+def test_a_contract_names_a_car_that_exists_and_a_kind_of_payment_that_exists(north, consultant):
+    with north.bound():
+        made = quotation(consultant, prospect(consultant), car())
+        with pytest.raises(Invalid) as caught:
+            actions.sign_contract(actor=consultant, quotation_id=made.pk, vehicle_id=uuid4())
+        assert list(caught.value.fields) == ["vehicle"]
+        with pytest.raises(Invalid) as caught:
+            plan = [Due("gold", derive.today(), made.total)]
+            actions.sign_contract(actor=consultant, quotation_id=made.pk, instalments=plan)
+        assert list(caught.value.fields) == ["instalments.0.kind"]
+
+
+def test_a_car_on_its_way_is_sold_without_being_reserved(north, consultant, manager):
+    with north.bound():
+        vehicle = car(8, in_transit=True)
+        contract = signed(consultant, prospect(consultant), vehicle)
+        assert contract.vehicle_id is None
+        actions.reject_contract(actor=manager, contract_id=contract.pk, note="再议")
+        vehicle.refresh_from_db()
+        assert vehicle.state == VehicleState.IN_TRANSIT
+
+
+def test_one_contract_at_a_time(north, consultant):
+    with north.bound():
+        person = prospect(consultant)
+        contract = signed(consultant, person, car())
+        models.Quotation.objects.filter(pk=contract.quotation_id).update(state=QuotationState.OPEN)
+        with pytest.raises(Conflict) as caught:
+            actions.sign_contract(actor=consultant, quotation_id=contract.quotation_id)
+        assert caught.value.code == "contract_stands"
+
+
+def test_cancelling_says_why_and_payments_are_marked_once(north, consultant, manager):
+    with north.bound():
+        contract = approved(consultant, manager, prospect(consultant), car())
+        with pytest.raises(Invalid):
+            actions.cancel_contract(actor=manager, contract_id=contract.pk, note=" ")
+        due = contract.instalments.get()
+        first = actions.mark_instalment_paid(actor=consultant, instalment_id=due.pk)
+        again = actions.mark_instalment_paid(actor=consultant, instalment_id=due.pk)
+        assert first.paid_on == again.paid_on
+        with pytest.raises(Invalid):
+            actions.mark_instalment_paid(actor=consultant, instalment_id=uuid4())
+
+
+def test_a_car_given_to_somebody_else_meanwhile_stays_with_him(north, consultant, manager):
+    """The reservation was released and the car sold to another: ending the contract does not touch it."""
+    with north.bound():
+        vehicle = car()
+        contract = signed(consultant, prospect(consultant), vehicle)
+        stock.release_reservation(actor=manager, vehicle_id=vehicle.pk)
+        other = prospect(consultant, phone="13900000001")
+        signed(consultant, other, vehicle)
+        actions.reject_contract(actor=manager, contract_id=contract.pk, note="再议")
+        vehicle.refresh_from_db()
+        assert (vehicle.state, vehicle.held_for) == (VehicleState.RESERVED, other.pk)
+
+
+def test_a_signed_contract_is_cancelled_by_its_consultant(north, consultant):
+    with north.bound():
+        vehicle = car()
+        contract = signed(consultant, prospect(consultant), vehicle)
+        actions.cancel_contract(actor=consultant, contract_id=contract.pk, note="客户反悔")
+        vehicle.refresh_from_db()
+        assert vehicle.state == VehicleState.IN_STOCK
+
+
+def test_the_system_approves_for_the_generator_of_history(north, consultant):
+    with north.bound():
+        contract = signed(consultant, prospect(consultant), car())
+        assert actions.approve_contract(actor=SYSTEM, contract_id=contract.pk).state == ContractState.APPROVED
 
 
 def test_every_table_of_transitions_is_complete():

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from tests.dealer.sales.makers import PHONE, accepted, colleague, offer, offered, prospect, recall
 
 from dealer.customers.actions import create_customer
@@ -15,11 +15,13 @@ from dealer.customers.models import Customer
 from dealer.sales import actions, envelope
 from dealer.sales.assignment import choose
 from dealer.sales.models import LEAD_TRANSITIONS, Lead, LeadState, Prospect, ProspectState
+from exchange.inbox import take_turn
 from exchange.models import Ledger, LedgerState, Payload
 from kernel import clock
 from kernel.accounts.actors import Actor
 from kernel.audit.models import Entry
-from kernel.errors import Conflict, Forbidden, Invalid
+from kernel.errors import Conflict, Forbidden, Invalid, Missing
+from kernel.testing.clocks import at
 from kernel.transitions import may_move
 
 
@@ -410,6 +412,10 @@ def test_a_returned_lead_can_come_back_and_finds_its_prospect(wall, north):
         again = actions.accept_lead(actor=actor, lead_id=person.lead_id)
         assert again.prospect.pk == person.pk
         assert again.prospect.is_open
+        actions.record_outcome(actor=actor, lead_id=person.lead_id, event="returned")
+        actions.reopen_prospect(actor=actor, prospect_id=person.pk)
+        actions.apply_offer(offer(lead_id=person.lead_id, fence=3))
+        assert actions.accept_lead(actor=actor, lead_id=person.lead_id).prospect.is_open
 
 
 def test_a_prospect_of_our_own_is_never_reported(wall, north):
@@ -419,6 +425,132 @@ def test_a_prospect_of_our_own_is_never_reported(wall, north):
         actions.record_follow_up(actor=actor, prospect_id=own.pk, channel="phone", result="interested")
         actions.lose_prospect(actor=actor, prospect_id=own.pk, reason="price")
         assert not Ledger.objects.exists()
+
+
+def test_a_recall_after_an_expiry_only_raises_the_fence(wall, north):
+    with north.bound():
+        lead = offered(minutes=-1)
+        assert actions.apply_recall(recall(lead.pk, fence=3)) is None
+        lead.refresh_from_db()
+        assert (lead.state, lead.fence) == (LeadState.EXPIRED, 3)
+        assert actions.apply_offer(offer(lead_id=lead.pk, fence=3)) is None
+
+
+def test_the_car_offered_in_trade_is_the_present_car(wall, north):
+    keys = ("status", "series", "variant", "year", "vin", "stock_number", "colour", "odometer_km", "price", "currency")
+    line = dict.fromkeys((*keys, "comment")) | {"interest": "trade-in", "brand": "Volkswagen", "model": "Lavida"}
+    other = line | {"interest": "buy", "brand": "XH", "model": "XH-HF-26"}
+    with north.bound():
+        person = accepted(north.actor("sales_consultant"), lines=[other, line])
+        assert (person.present_brand, person.present_model) == ("Volkswagen", "Lavida")
+
+
+@pytest.mark.parametrize(("prepare", "code"), [("accept", "already_answered"), ("time", "too_late")])
+def test_what_is_answered_or_over_cannot_be_declined(wall, north, prepare, code):
+    with north.bound():
+        actor, lead = north.actor("sales_consultant"), offered()
+        if prepare == "accept":
+            actions.accept_lead(actor=actor, lead_id=lead.pk)
+        else:
+            Lead.objects.update(respond_before=clock.now() - timedelta(seconds=1))
+        with pytest.raises(Conflict) as caught:
+            actions.decline_lead(actor=actor, lead_id=lead.pk, reason="no_capacity")
+        assert caught.value.code == code
+
+
+def test_in_the_past_that_the_demo_lives_through_its_clock_counts(wall, north):
+    then = datetime(2025, 3, 3, 9, 0, tzinfo=UTC)
+    actor = north.actor("sales_consultant")
+    with north.bound():
+        with at(then):
+            first, second = offered(), offered(phone="+8613900000000")
+        with at(then + timedelta(minutes=29)):
+            assert actions.expire_leads() == 0
+            actions.accept_lead(actor=actor, lead_id=first.pk)
+        with at(then + timedelta(minutes=30)):
+            with pytest.raises(Conflict):
+                actions.accept_lead(actor=actor, lead_id=second.pk)
+            assert actions.expire_leads() == 1
+        first.refresh_from_db()
+        assert first.answered_at == then + timedelta(minutes=29)
+
+
+def test_while_offers_arrive_nothing_expires(committed, north):
+    """Ending offers and applying the inbox take turns, so an offer and its recall cannot overtake each other."""
+    with north.bound():
+        offered()
+        Lead.objects.update(respond_before=clock.now() - timedelta(seconds=1))
+    holding, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with north.bound(), transaction.atomic():
+            assert take_turn()
+            holding.set()
+            done.wait(10)
+        connection.close()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    holding.wait(10)
+    with north.bound():
+        assert actions.expire_leads() == 0
+    done.set()
+    thread.join()
+    with north.bound():
+        assert actions.expire_leads() == 1
+
+
+def test_a_closed_lead_is_neither_given_away_nor_reported_on(wall, north):
+    with north.bound():
+        actor, manager = north.actor("sales_consultant"), north.actor("sales_manager")
+        person = accepted(actor)
+        same = actions.assign_lead(actor=manager, lead_id=person.lead_id, consultant_id=actor.id)
+        assert same.assignment["rule"] == "fewest_open_leads"
+        actions.record_outcome(actor=actor, lead_id=person.lead_id, event="lost", reason="price", text="太贵")
+        person.refresh_from_db()
+        assert (person.state, person.lost_text) == (ProspectState.LOST, "太贵")
+        for refused in (
+            lambda: actions.assign_lead(actor=manager, lead_id=person.lead_id, consultant_id=manager.id),
+            lambda: actions.record_outcome(actor=actor, lead_id=person.lead_id, event="won"),
+        ):
+            with pytest.raises(Conflict) as caught:
+                refused()
+            assert caught.value.code == "lead_closed"
+
+
+def test_a_contracted_lead_is_not_returned_but_may_be_won_elsewhere(wall, north):
+    with north.bound():
+        actor = north.actor("sales_consultant")
+        person = accepted(actor)
+        actions.record_outcome(actor=actor, lead_id=person.lead_id, event="contracted")
+        with pytest.raises(Conflict):
+            actions.record_outcome(actor=actor, lead_id=person.lead_id, event="returned")
+        with pytest.raises(Invalid) as caught:
+            future = clock.now() + timedelta(hours=1)
+            actions.record_outcome(actor=actor, lead_id=person.lead_id, event="won", at=future)
+        assert list(caught.value.fields) == ["at"]
+        actions.record_outcome(actor=actor, lead_id=person.lead_id, event="won")
+        person.refresh_from_db()
+        assert (person.state, person.stage, person.lead.state) == ("won", "delivered", "won")
+
+
+def test_what_is_not_there_is_missing(wall, north):
+    with north.bound():
+        actor, nothing = north.actor("sales_manager"), uuid4()
+        for act in (
+            lambda: actions.accept_lead(actor=actor, lead_id=nothing),
+            lambda: actions.lose_prospect(actor=actor, prospect_id=nothing, reason="price"),
+            lambda: actions.cancel_test_drive(actor=actor, test_drive_id=nothing),
+            lambda: actions.refuse_quotation(actor=actor, quotation_id=nothing),
+            lambda: actions.approve_contract(actor=actor, contract_id=nothing),
+        ):
+            with pytest.raises(Missing):
+                act()
+
+
+def test_an_empty_envelope_holds_nothing(wall, north):
+    with north.bound():
+        assert envelope.unseal("") == {"name": "", "phone": "", "email": ""}
 
 
 def test_every_state_of_a_lead_follows_the_table():

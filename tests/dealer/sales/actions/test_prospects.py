@@ -276,6 +276,66 @@ def test_a_company_prospect_counts_its_contact_person(wall, north):
         assert Item.SEX not in person.missing
 
 
+def test_a_prospect_needs_somebody_and_closed_ones_are_left_alone(wall, north):
+    with north.bound():
+        actor = north.actor("sales_consultant")
+        with pytest.raises(Invalid) as caught:
+            actions.create_prospect(actor=actor)
+        assert list(caught.value.fields) == ["customer"]
+        known = prospect(actor).customer
+        with pytest.raises(TypeError):
+            actions.update_prospect(actor=actor, prospect_id=known.prospects.get().pk, state="won")
+        actions.lose_prospect(actor=actor, prospect_id=known.prospects.get().pk, reason="price")
+        again = actions.create_prospect(actor=actor, customer=known, channel="referral", budget=Decimal(150_000))
+        assert (again.customer_id, again.budget) == (known.pk, Decimal(150_000))
+        person = actions.create_prospect(actor=actor, person={"name": "赵敏", "email": "zhao@example.com"})
+        assert Item.PHONE in person.missing
+
+
+@pytest.mark.parametrize(
+    ("fields", "wrong"),
+    [({"next_plan": "x" * 201}, "next_plan"), ({"note": "x" * 4001}, "note"), ({"note": "a\x00"}, "note")],
+)
+def test_texts_that_cannot_be_stored_are_named(wall, north, fields, wrong):
+    with north.bound():
+        actor = north.actor("sales_consultant")
+        with pytest.raises(Invalid) as caught:
+            actions.record_follow_up(
+                actor=actor, prospect_id=prospect(actor).pk, channel="phone", result="thinking", **fields
+            )
+        assert list(caught.value.fields) == [wrong]
+
+
+def test_a_hand_over_to_the_same_changes_nothing_and_to_a_stranger_is_refused(wall, north):
+    with north.bound():
+        manager, own = north.actor("sales_manager"), prospect(north.actor("sales_consultant"))
+        actions.assign_prospect(actor=manager, prospect_id=own.pk, consultant_id=own.consultant_id)
+        assert not Entry.objects.filter(action="sales.assign_prospect").exists()
+        with pytest.raises(Invalid):
+            actions.assign_prospect(actor=manager, prospect_id=own.pk, consultant_id=north.user("technician").pk)
+        actions.assign_prospect(actor=manager, prospect_id=own.pk, consultant_id=manager.id)
+        own.refresh_from_db()
+        assert own.consultant_id == manager.id
+
+
+def test_the_policy_as_it_stands_leaves_no_trace(wall, north):
+    figures = {"approval_limit": Decimal(1), "hot_months": 3, "warm_months": 12, "quotation_days": 14}
+    with north.bound():
+        for _time in range(2):
+            actions.change_policy(actor=north.actor("general_manager"), **figures)
+        assert Entry.objects.filter(action="sales.change_policy").count() == 1
+
+
+def test_a_customer_who_is_met_again_in_a_later_lead_has_two_prospects(wall, north):
+    """The manufacturer's lead and our own prospect stay apart, so that nothing of our own goes up with the lead's."""
+    with north.bound():
+        actor = north.actor("sales_consultant")
+        own, theirs = prospect(actor), accepted(actor)
+        assert own.customer_id == theirs.customer_id
+        assert own.lead_id is None
+        assert theirs.lead_id is not None
+
+
 def test_prospect_states_follow_the_table():
     assert set(PROSPECT_TRANSITIONS) == set(ProspectState)
     assert PROSPECT_TRANSITIONS[ProspectState.WON] == frozenset()

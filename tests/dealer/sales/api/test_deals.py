@@ -47,6 +47,7 @@ def test_the_whole_way_through_the_api(wall, north):
             "result": "interested",
             "next_on": str(today + timedelta(days=1)),
             "next_plan": "试驾",
+            "source": "referral",
             "likes_brand": True,
             "intended_on": str(today + timedelta(days=30)),
         },
@@ -55,6 +56,7 @@ def test_the_whole_way_through_the_api(wall, north):
     assert made["next_plan"] == "试驾"
     body = client.get(f"/api/v1/prospects/{person['id']}").json()
     assert (body["missing"], body["qualified"], body["temperature"]) == ([], True, "hot")
+    assert body["channel"] == "referral"
     drive = post(
         client,
         "test-drives",
