@@ -71,7 +71,7 @@ class Invalid(DomainError):
             for field, given in fields.items():
                 several = given if isinstance(given, (list, tuple)) else [given]
                 for one in several:
-                    self.errors.append(one if isinstance(one, FieldError) else FieldError(field, code, one))
+                    self.errors.append(one if isinstance(one, FieldError) else FieldError(field, code, one))  # type: ignore[arg-type]
         else:
             self.errors.extend(fields)
 

@@ -119,7 +119,7 @@ def _servers() -> Iterator[dict[str, object]]:
         return f"signed in as {name}, server {version}"
 
     for binding in (Unbound(), Portal(), Courier(), Owner()):
-        yield _check(f"Database login {binding.login}", lambda binding=binding: login(binding))
+        yield _check(f"Database login {binding.login}", lambda binding=binding: login(binding))  # type: ignore[misc]
 
     def broker() -> str:
         health._broker()

@@ -180,7 +180,7 @@ class LeadRow(serializers.ModelSerializer):
 
     def _slugs(self) -> dict[UUID, str]:
         if "slugs" not in self.context:
-            self.context["slugs"] = dict(Dealership.objects.values_list("id", "slug"))
+            self.context["slugs"] = dict(Dealership.objects.values_list("id", "slug"))  # type: ignore[index]
         return self.context["slugs"]
 
 
@@ -194,7 +194,7 @@ class LeadDetail(LeadRow):
     lines = serializers.SerializerMethodField()
 
     class Meta(LeadRow.Meta):
-        fields = (
+        fields = (  # type: ignore[assignment]
             *LeadRow.Meta.fields,
             "preferred_time",
             "budget",

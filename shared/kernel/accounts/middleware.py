@@ -33,7 +33,7 @@ class AccountMiddleware:
         request.request_id = secrets.token_hex(8)
         # Without the cookie there is nobody: no query for anonymous requests and for bearer tokens.
         has_cookie = settings.SESSION_COOKIE_NAME in request.COOKIES
-        request.user = (request.session.person() if has_cookie else None) or Anonymous()
+        request.user = (request.session.person() if has_cookie else None) or Anonymous()  # type: ignore[assignment]
         origin = "api" if request.path.startswith("/api/") else "user"
         with coming_from(origin, request.request_id):
             response = self.get_response(request)
