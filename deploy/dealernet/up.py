@@ -108,7 +108,7 @@ class Options:
     data: Path
     port: int = config.DEFAULT_PORT
     demo: bool = False
-    scale: int = 1
+    scale: float = 1.0
     without: frozenset[str] = frozenset()
     as_json: bool = False
 

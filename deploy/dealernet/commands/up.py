@@ -14,18 +14,18 @@ def port(text: str) -> int:
     return number
 
 
-def scale(text: str) -> int:
-    """How many times as much demo data."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
+def scale(text: str) -> float:
+    """How many times as much demo data; below one for a short try."""
+    number = float(text)
+    if not 0 < number <= 1000:
+        raise argparse.ArgumentTypeError("must be above 0 and at most 1000")
     return number
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("--demo", action="store_true", help="with an invented manufacturer and three dealerships")
-    parser.add_argument("--scale", type=scale, default=1, metavar="N", help="N times as much demo data (1)")
+    parser.add_argument("--scale", type=scale, default=1.0, metavar="N", help="N times as much demo data (1)")
     parser.add_argument(
         "--port", type=port, default=DEFAULT_PORT, metavar="N", help=f"port ({DEFAULT_PORT}); management is N + 1"
     )
