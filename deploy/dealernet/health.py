@@ -9,6 +9,7 @@ from celery import current_app
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
+from django.views.decorators.http import require_safe
 from django_prometheus.exports import ExportToDjangoView
 
 from kernel.accounts.access import open_to_all
@@ -57,12 +58,14 @@ def _lag() -> float:
 
 
 @open_to_all
+@require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
     """This process is alive."""
     return HttpResponse("ok\n", content_type="text/plain; charset=utf-8")
 
 
 @open_to_all
+@require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
     """This process can do its work."""
     ready, found = readiness()

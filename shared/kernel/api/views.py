@@ -7,6 +7,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.views.decorators.http import require_safe
 from drf_spectacular.renderers import (
     OpenApiJsonRenderer,
     OpenApiJsonRenderer2,
@@ -117,6 +118,7 @@ class DocsView(SpectacularSwaggerSplitView):
 
 
 @open_to_all
+@require_safe
 def problems(request: HttpRequest) -> HttpResponseBase:
     """All kinds of problems."""
     return render(
@@ -125,6 +127,7 @@ def problems(request: HttpRequest) -> HttpResponseBase:
 
 
 @open_to_all
+@require_safe
 def problem(request: HttpRequest, code: str) -> HttpResponseBase:
     """One kind of problem: the page that its `type` names."""
     if code not in PROBLEMS:

@@ -2,11 +2,13 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_cache_control
+from django.views.decorators.http import require_safe
 
 from kernel.ui.branding import branding_of, theme
 from kernel.ui.navigation import tier_of
 
 
+@require_safe
 def theme_css(request: HttpRequest, primary: str = "", accent: str = "") -> HttpResponse:
     """The tenant's colours as CSS variables (``/theme.css``); called without colours it asks the branding.
 
