@@ -33,7 +33,7 @@ EXPECTED = Path(__file__).with_name("routes.toml")
 URLCONFS = {"portal": "dealernet.urls_portal", "dealer": "dealernet.urls_dealer"}
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 SAFE = ("GET",)
-ANYONE, SIGNED_IN = "anyone", "signed-in"
+ANYONE, SIGNED_IN, NOBODY = "anyone", "signed-in", "nobody"
 CANARY = re.compile(r"CANARY-([a-z]+)-([A-Za-z0-9_-]+)")
 _ARGUMENT = re.compile(r"<(?:[a-z]+:)?([a-z_]+)>")
 _PLACE = re.compile(r"\{([a-z_0-9]+)\}")
@@ -290,14 +290,20 @@ class Prober:
     def check_row(self, row: Row) -> None:
         """The rightful actor first, then everybody else."""
         home = self._home(row)
-        first = row.sender or (row.may[0] if row.may[0] not in (ANYONE, SIGNED_IN) else self.book.roles[row.tier][0])
-        rightful = Asker(f"the rightful {first}", home, cookie=self.cookie(home, first))
+        first = self._first(row)
+        rightful = Asker(f"the rightful {first}", home, cookie=self.cookie(home, first) if first != NOBODY else "")
         answer = self.ask(row, rightful)
         if not self._succeeded(row, home, rightful, answer):
             return
         self._foreign_canaries(row, rightful, answer)
         for asker, judge in self._chosen(row, self._others(row, home, first, rightful)):
             judge(asker, self.ask(row, asker))
+
+    def _first(self, row: Row) -> str:
+        """The role of the control: what the row says, else the first that may; for everybody, nobody signed in."""
+        if row.sender or row.may[0] not in (ANYONE, SIGNED_IN):
+            return row.sender or row.may[0]
+        return NOBODY if row.open_to_all else self.book.roles[row.tier][0]
 
     def _chosen(self, row: Row, others: list[Any]) -> list[Any]:
         must = [pair for pair in others if pair[0].name.startswith("the rightful")]
@@ -346,7 +352,8 @@ class Prober:
             may = row.may in ((SIGNED_IN,), (ANYONE,)) or role in row.may
             if not (row.open_to_all and row.method not in SAFE):
                 found.append((asker, allowed if may else refused))
-        found.append((Asker("anonymous: nobody", home), stranger))
+        if first != NOBODY:
+            found.append((Asker("anonymous: nobody", home), stranger))
         for role in roles:
             slug = foreign if row.tier == "dealer" else "north"
             name = role if row.tier == "dealer" else "general_manager"
@@ -436,7 +443,7 @@ class Prober:
         if row.done == (302,) and not row.open_to_all and "sign-in/" in answer.headers:
             self.result.violations.append(f"{row.name}: {asker.name} was sent to the sign-in page")
             return False
-        if row.method not in SAFE and row.writes and not answer.audited:
+        if row.method not in SAFE and row.writes and asker.name.startswith("the rightful") and not answer.audited:
             self.result.violations.append(f"{row.name}: {asker.name} succeeded, but nothing stands in the audit trail")
             return False
         for mark in row.sees:
@@ -482,7 +489,7 @@ class Prober:
             return
         row = next(iter(rows.values()))
         home = self._home(row)
-        role = row.sender or (row.may[0] if row.may[0] not in (ANYONE, SIGNED_IN) else self.book.roles[tier][0])
+        role = row.may[0] if row.may[0] not in (ANYONE, SIGNED_IN) else self.book.roles[tier][0]
         for method in METHODS:
             if method in rows:
                 continue

@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
+from kernel.tenancy.bindings import Owner, bound
 from kernel.testing.network import PASSWORD, Network, Side
 
 #: The living objects of one member by kind, as they stand in addresses: ids, slugs, codes, tokens.
@@ -48,6 +49,10 @@ class World:
             _people(side, self.living[side.slug])
         with network.portal.bound():
             _master_data(network, self.living["portal"])
+        with bound(Owner()):
+            _fail_to_join()
+        with network.portal.bound():
+            _note_failure(self.living["portal"])
         for side in (network.north, network.south):
             with side.bound():
                 _first_settings(side, self.living[side.slug])
@@ -124,13 +129,21 @@ def _people(side: Side, living: Living) -> None:
 # -- the manufacturer's master data ----------------------------------------------------------------------------
 
 
+#: Something to publish.
+_UNPUBLISHED = {"code": "P9999", "name_zh_hans": "新", "name_zh_hant": "新", "name_en": "New", "system": "engine"}
+
+
 def _master_data(network: Network, living: Living) -> None:
     from dealernet.demo import catalogue
     from kernel.accounts.actors import SYSTEM
+    from oem.catalogue.actions import import_entries
+    from oem.catalogue.nouns import noun_called
     from oem.network import actions
 
     catalogue.load(actor=SYSTEM)
     living |= {"noun": "brands", "code": "XH", "series": "XH-HF", "brand": "XH", "region": "44"}
+    import_entries(actor=SYSTEM, noun=noun_called("fault-codes"), rows=[_UNPUBLISHED])
+    actions.add_dealership(actor=SYSTEM, slug="west", name="West Motors", manager_name="Somebody")
     for side, province, city in ((network.north, "11", "1101"), (network.south, "44", "4403")):
         dealership = actions.enter_dealership(
             actor=SYSTEM, id=side.id, slug=side.slug, name=f"{side.slug.title()} Motors", province=province, city=city
@@ -162,6 +175,23 @@ def _master_data(network: Network, living: Living) -> None:
         else:
             living["other_dealership"] = dealership.slug
             living["other_dealership_id"] = str(dealership.pk)
+
+
+def _fail_to_join() -> None:
+    """The steward's answer to a dealership that cannot be set up."""
+    from kernel.tenancy.models import RequestState, StewardRequest
+
+    StewardRequest.objects.filter(state=RequestState.WAITING).update(state=RequestState.FAILED, error="for the proof")
+
+
+def _note_failure(living: Living) -> None:
+    from kernel.accounts.actors import SYSTEM
+    from oem.network.actions import note_answer
+    from oem.network.models import Dealership
+
+    failed = Dealership.objects.get(slug="west")
+    note_answer(actor=SYSTEM, dealership=failed)
+    living["dealership_failed"] = failed.slug
 
 
 def _taken_in(slug: str, number: int, **fields: Any) -> Any:
@@ -412,6 +442,7 @@ def _sales(side: Side, living: Living) -> None:
         "prospect_of_lead": str(accepted.pk),
         "prospect": str(running.pk),
         "prospect_lost": str(lost.pk),
+        "customer_sales": str(running.customer_id),
         "follow_up": str(follow_up.pk),
         "test_drive": str(drive.pk),
         "quotation": str(open_quotation.pk),

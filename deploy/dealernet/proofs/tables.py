@@ -63,12 +63,14 @@ def check(result: Result, *, connect: Any, superuser: Any, schemas: dict[str, st
     logins = ["frontdesk", "oem", "courier", *(s for s, kind in schemas.items() if kind == "dealership")]
     with superuser.cursor() as cursor:
         cursor.execute(
-            "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+            "SELECT n.nspname, c.relname, (SELECT quote_ident(a.attname) FROM pg_attribute a WHERE a.attrelid = c.oid "
+            "AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND a.attidentity = '' "
+            "ORDER BY a.attnum LIMIT 1) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
             "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname = ANY(%s) ORDER BY 1, 2",
             [list(schemas)],
         )
         tables = cursor.fetchall()
-    present = {(schemas[schema], table) for schema, table in tables}
+    present = {(schemas[schema], table) for schema, table, _column in tables}
     for kind, table in sorted(present - set(wanted)):
         result.violations.append(f"{kind}: the table {table} has no row in tables.csv")
     for kind, table in sorted(set(wanted) - present):
@@ -99,7 +101,7 @@ def _cells(
     schemas: dict[str, str],
     wanted: dict[tuple[str, str], Row],
     logins: list[str],
-    tables: list[tuple[str, str]],
+    tables: list[tuple[str, str, str]],
 ) -> None:
     with superuser.cursor() as cursor:
         cursor.execute(
@@ -164,14 +166,14 @@ def _attempts(
     schemas: dict[str, str],
     wanted: dict[tuple[str, str], Row],
     logins: list[str],
-    tables: list[tuple[str, str]],
+    tables: list[tuple[str, str, str]],
 ) -> None:
     """Try each verb on each table as each login; every statement is rolled back."""
     rightful: set[tuple[str, str]] = set()
     for login in logins:
         raw = connect(login)
         try:
-            for schema, table in tables:
+            for schema, table, column in tables:
                 row = wanted.get((schemas[schema], table))
                 if row is None:
                     continue
@@ -179,9 +181,7 @@ def _attempts(
                 for verb, text in _STATEMENTS.items():
                     if verb == "UPDATE" and single:
                         continue  # columns are compared cell by cell
-                    statement = sql.SQL(text).format(
-                        table=sql.Identifier(schema, table), column=sql.Identifier(_COLUMN.get(table, "id"))
-                    )
+                    statement = sql.SQL(text).format(table=sql.Identifier(schema, table), column=sql.SQL(column))
                     outcome = _try(raw, statement)
                     result.count("attempts")
                     if verb in allowed:
@@ -194,14 +194,6 @@ def _attempts(
         finally:
             raw.close()
     result.count("tables_read_by_their_own", len(rightful))
-
-
-#: Tables whose key is not called `id`.
-_COLUMN = {
-    "tenancy_schemastate": "schema_name",
-    "exchange_watermark": "sender",
-    "leads_rawbytes": "intake_id",
-}
 
 
 def _try(raw: Any, statement: Any) -> str:
