@@ -36,6 +36,11 @@ def series_of(rng: Random, brand: str) -> str:
     return rng.choices(list(SERIES[brand]), weights=list(SERIES[brand].values()))[0]
 
 
+def present_of(rng: Random) -> tuple[str, str]:
+    """Brand and model of the car that somebody has; both empty for none."""
+    return rng.choices(list(PRESENT), weights=list(PRESENT.values()))[0]
+
+
 def vin_of(*, brand: str, series: str, year: int, number: int) -> str:
     """The VIN with a running number (below a million); every number gives another VIN."""
     letters = "ABCDEFGHJKLMNPRSTUVWXYZ"

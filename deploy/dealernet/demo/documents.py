@@ -90,7 +90,7 @@ def adf(rng: Random, wish: Wish, *, at: datetime, vendor: str = "", number: str 
     if shape == "portal":
         return (
             f'<?ADF VERSION="1.0"?>\n<?XML VERSION="1.0"?>\n<adf>\n <prospect status="NEW">\n'
-            f"  <id>{number}</id>\n  <requestdate>{at.strftime('%Y-%m-%dT%H:%M')}</requestdate>\n  {_car(wish, year=None)}\n"
+            f"  <id>{number}</id>\n  <requestdate>{at:%Y-%m-%dT%H:%M}</requestdate>\n  {_car(wish, year=None)}\n"
             f'  <customer><contact>{_name(person, parts=True)}<phone type="mobile">{phone}</phone>{mail}'
             f"{_address(person)}</contact>\n  <comments>{escape(wish.text)}</comments></customer>\n  {seller}\n"
             f"  <provider><name>车海网</name><service>询价</service></provider>\n </prospect>\n</adf>\n发自车海网"

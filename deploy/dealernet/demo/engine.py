@@ -24,13 +24,13 @@ from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
 from django.db.transaction import TransactionManagementError
 from django.utils import translation
 
 from dealer.sharing.actions import send_due_counts
+from dealernet.demo.times import LOCAL, chance
 from exchange import courier, inbox
 from kernel import clock
 from kernel.accounts.actors import Actor
@@ -45,10 +45,11 @@ from kernel.tenancy.bindings import MANUFACTURER_ID, Courier, Dealer, Portal, bo
 from kernel.tenancy.models import Kind, Tenant
 
 PORTAL = "portal"
-LOCAL = ZoneInfo("Asia/Shanghai")
 DAYS = 730
 #: The last days before today, whose stories stand before READY; what was earlier follows in the background.
-WINDOW_DAYS = 165
+WINDOW_DAYS = 212
+#: Seconds after which others get their turn between two steps of the background's work.
+LONGEST_TURN = 0.4
 _PERMIT = clock.allow_history()
 
 
@@ -57,7 +58,8 @@ class Do:
     """One step: at `at` (aware) member `who` runs `act`.
 
     `name` is unique within the story. `gives` is the label ("sales.quotation") of the audited object whose id the
-    story gets back. `then`: members whose messages are carried at once, and applied where they arrive.
+    story gets back. `then`: members whose messages are carried at once, and applied where they arrive. `holds`: while
+    this step is to come, something stands open that today's clock would end (an offer of the past).
     """
 
     at: datetime
@@ -66,6 +68,7 @@ class Do:
     act: Callable[[], Any]
     gives: str = ""
     then: tuple[str, ...] = ()
+    holds: bool = False
 
 
 @dataclass(frozen=True)
@@ -160,7 +163,7 @@ class World:
 
     def rng(self, *parts: object) -> Random:
         """A source of chance of its own for whatever the parts name: independent of everything else's order."""
-        return Random("/".join(map(str, (self.seed, *parts))))
+        return chance(self.seed, *parts)
 
     def on_sale(self, *, series: str = "", brand: str = "", on: date) -> list[Variant]:
         """The variants on sale on a day."""
@@ -213,30 +216,39 @@ class World:
             day = heap[0][0].astimezone(LOCAL).date()
             before = self.figures.steps
             with self.turn():
-                last = heap[0][0]
+                began, last = time.monotonic(), heap[0][0]
                 while heap and heap[0][0].astimezone(LOCAL).date() == day:
                     last, _order, name, story, step = heapq.heappop(heap)
-                    known, answer = self._do(name, step)
-                    if known or answer is not _REFUSED:
-                        go_on(name, story, answer)
-                    else:
+                    answer = self._do(name, step)
+                    if answer is _REFUSED:
                         story.close()
+                    else:
+                        go_on(name, story, answer)
+                    if pause and time.monotonic() - began > LONGEST_TURN and not self._holds(heap, day):
+                        break
                 if self.figures.steps > before:
-                    self._end_of(day, last)
+                    over = not heap or heap[0][0].astimezone(LOCAL).date() != day
+                    self._end_of(day, last) if over else self.exchange(last)
+                    if pause:
+                        self.exchange_now()  # what people did meanwhile does not wait for the sweep
             progress(day, self.figures.steps)
             if pause and self.figures.steps > before:
                 time.sleep(pause)
+
+    @staticmethod
+    def _holds(heap: Iterable[tuple[datetime, int, str, Story, Do]], day: date) -> bool:
+        return any(step.holds and moment.astimezone(LOCAL).date() <= day for moment, _o, _n, _s, step in heap)
 
     def _look(self, look: Look) -> Any:
         with bound(self.sides[look.who].binding):
             return look.read()
 
-    def _do(self, story: str, step: Do) -> tuple[bool, Any]:
+    def _do(self, story: str, step: Do) -> Any:
         key = f"{story}/{step.name}"
         if key in self.done:
             self.figures.known += 1
             given = self.done[key].get(step.gives)
-            return True, UUID(str(given)) if given else None
+            return UUID(str(given)) if given else None
         try:
             try:
                 answer = self._act(key, step, _whole)
@@ -246,11 +258,11 @@ class World:
         except DomainError as refusal:
             # Somebody else was there first (a person at work while the past is filled in): the story ends here.
             self.figures.refused.append(f"{key}: {refusal.code} {refusal}")
-            return False, _REFUSED
+            return _REFUSED
         self.figures.steps += 1
         if step.then:
             self.exchange(step.at + timedelta(seconds=2), senders=step.then)
-        return False, getattr(answer, "pk", answer)
+        return getattr(answer, "pk", answer)
 
     def _act(self, key: str, step: Do, how: Callable[[], Any]) -> Any:
         with (

@@ -33,6 +33,7 @@ CHANNELS = {
     ("publicity", "json"): 6,
     ("purchased_data", "json"): 5,
 }
+ADF = "application/x-adf+xml"
 SOURCES = {
     "website": "星河官网",
     "telephone_marketing": "星河客服热线",
@@ -66,14 +67,15 @@ def manufacturer_lead(world: World, key: str, home: str, person: Person, moment:
     if rng.random() < 0.02:
         yield from _unreadable(world, key, moment, rng)
         return
-    wish, door = _wish(world, home, person, rng)
+    wish, door = wish_of(world, home, person, rng)
     lead = yield from _take_in(world, key, wish, door, moment, rng)
     if rng.random() < 0.035 and door != Door.ADF:
         yield from _again(world, key, wish, moment, rng)
     yield from offered(world, key, lead, wish, rng)
 
 
-def _wish(world: World, home: str, person: Person, rng: Random) -> tuple[Wish, str]:
+def wish_of(world: World, home: str, person: Person, rng: Random) -> tuple[Wish, str]:
+    """What somebody from around a dealership wants, and by which door it comes."""
     channel, door = rng.choices(list(CHANNELS), weights=list(CHANNELS.values()))[0]
     # Now and then somebody wants what the nearest dealership does not sell.
     brand = {"north": rng.choice(("XH", "XH", "YC")), "east": "XH", "south": "YC"}[home]
@@ -112,9 +114,7 @@ def _take_in(
         )
 
         def take_in_adf() -> Any:
-            intake, (lead,) = hub.take_in_adf(
-                data=data, content_type="application/x-adf+xml", source=source, actor=SYSTEM
-            )
+            intake, (lead,) = hub.take_in_adf(data=data, content_type=ADF, source=source, actor=SYSTEM)
             hub.route_lead(lead_id=lead.pk, actor=SYSTEM)
             return intake
 
@@ -179,40 +179,51 @@ def offered(world: World, key: str, lead: UUID, wish: Wish, rng: Random) -> Stor
         dealership, begin, end = offers[turn]
         slug = world.slugs[dealership]
         habit, chance = HABITS[slug], rng.random()
-        wait = timedelta(minutes=min(lasting(rng, habit.minutes, habit.spread), 28.5))
+        answered = begin + timedelta(minutes=min(lasting(rng, habit.minutes, habit.spread), 28.5))
         if chance < habit.misses:
-            # Nobody looks: it ends at the dealership, and the portal passes it on.
-            # What others have accepted until then arrives first, as the portal's grace period sees to in real life.
-            answers = tuple(side.slug for side in world.dealers)
-            yield Do(end + timedelta(seconds=20), slug, f"expire-{turn}", sales.expire_leads, then=answers)
-            yield Do(end + timedelta(seconds=60), PORTAL, f"pass-on-{turn}", hub.expire_offers, then=(PORTAL,))
-            continue
-        if chance < habit.misses + habit.declines:
-            reason = rng.choice(DECLINES)
-            yield Do(begin + wait, slug, f"decline-{turn}", lambda: _decline(world, slug, lead, reason), then=(slug,))
-            continue
-        prospect = yield Do(begin + wait, slug, "accept", lambda: _accept(world, slug, lead), gives="sales.prospect")
-        found = yield Look(slug, lambda: Prospect.objects.values_list("customer_id", "consultant_id").get(pk=prospect))
-        known = Known(
-            slug, prospect, found[0], world.sides[slug].by_id[found[1]], wish.brand, wish.series, wish.person, True
-        )
-        first = begin + wait + timedelta(minutes=lasting(rng, 25 if slug == "north" else 70, 1.0))
-        yield from course(world, key, known, first, rng, wins=habit.wins)
-        return
+            yield from _miss(world, slug, end, turn)
+        elif chance < habit.misses + habit.declines:
+            yield _decline(world, slug, lead, answered, rng, turn)
+        else:
+            yield from _accept(world, key, slug, lead, wish, answered, rng)
+            return
+
+
+def _miss(world: World, slug: str, end: datetime, turn: int) -> Story:
+    """Nobody looks: the offer ends at the dealership, and the portal passes it on."""
+    # What others have accepted until then arrives first, as the portal's grace period sees to in real life.
+    answers = tuple(side.slug for side in world.dealers)
+    yield Do(end + timedelta(seconds=20), slug, f"expire-{turn}", sales.expire_leads, then=answers, holds=True)
+    yield Do(end + timedelta(seconds=60), PORTAL, f"pass-on-{turn}", hub.expire_offers, then=(PORTAL,), holds=True)
+
+
+def _decline(world: World, slug: str, lead: UUID, moment: datetime, rng: Random, turn: int) -> Do:
+    reason = rng.choice(DECLINES)
+
+    def decline() -> Any:
+        return sales.decline_lead(actor=_consultant(world, slug, lead), lead_id=lead, reason=reason)
+
+    return Do(moment, slug, f"decline-{turn}", decline, then=(slug,), holds=True)
+
+
+def _accept(world: World, key: str, slug: str, lead: UUID, wish: Wish, moment: datetime, rng: Random) -> Story:
+    def accept() -> Prospect:
+        return sales.accept_lead(actor=_consultant(world, slug, lead), lead_id=lead).prospect
+
+    prospect = yield Do(moment, slug, "accept", accept, gives="sales.prospect", holds=True)
+    customer, consultant = yield Look(
+        slug, lambda: Prospect.objects.values_list("customer_id", "consultant_id").get(pk=prospect)
+    )
+    actor = world.sides[slug].by_id[consultant]
+    known = Known(slug, prospect, customer, actor, wish.brand, wish.series, wish.person, from_lead=True)
+    first = moment + timedelta(minutes=lasting(rng, 25 if slug == "north" else 70, 1.0))
+    yield from course(world, key, known, first, rng, wins=HABITS[slug].wins)
 
 
 def _consultant(world: World, slug: str, lead: UUID) -> Any:
     side = world.sides[slug]
     found = OfferedLead.objects.values_list("consultant_id", flat=True).get(pk=lead)
     return side.by_id.get(found) or side.one(Role.SALES_CONSULTANT)
-
-
-def _accept(world: World, slug: str, lead: UUID) -> Prospect:
-    return sales.accept_lead(actor=_consultant(world, slug, lead), lead_id=lead).prospect
-
-
-def _decline(world: World, slug: str, lead: UUID, reason: str) -> Any:
-    return sales.decline_lead(actor=_consultant(world, slug, lead), lead_id=lead, reason=reason)
 
 
 def _at_desk(world: World, lead: UUID, rng: Random, turn: int) -> Any:

@@ -131,5 +131,5 @@ def person(rng: Random, *, home: str, number: int, born_before: date) -> Person:
 def plate_of(rng: Random, province: str, *, electric: bool) -> str:
     """A number plate; those of electric cars have one place more."""
     letters = "ABCDEFGHJKLMNPQRSTUVWXYZ"
-    middle = "D" if electric else rng.choice(letters)
-    return f"{PLATES.get(province, '京')}{rng.choice(letters[:8])}{middle}{rng.randint(0, 99999 if electric else 9999):0{5 if electric else 4}d}"
+    number = f"D{rng.randint(0, 99999):05d}" if electric else f"{rng.choice(letters)}{rng.randint(0, 9999):04d}"
+    return f"{PLATES.get(province, '京')}{rng.choice(letters[:8])}{number}"

@@ -18,18 +18,13 @@ from dealernet.demo.times import arrival, at, count, season, working
 
 READY, REST = "ready", "rest"
 #: In two years, for each dealership at scale 1.
-LEADS, WALK_INS, OWNERS = 205, 46, 74
-#: Owners known from the beginning whose cars are looked after before READY.
-OWNERS_READY = 24
+LEADS, WALK_INS, OWNERS = 150, 36, 110
+#: Owners known from the beginning who still come to the workshop; the others only stand in the book.
+COMING = 24
 STOCK = 24
 #: Room for running numbers: leads, walk-ins, owners.
-_LEAD_NUMBERS, _WALK_IN_NUMBERS, _OWNER_NUMBERS, _PRESENT_NUMBERS, _STOCK_NUMBERS = (
-    0,
-    100_000,
-    200_000,
-    290_000,
-    500_000,
-)
+_LEAD_NUMBERS, _WALK_IN_NUMBERS, _OWNER_NUMBERS = 0, 100_000, 200_000
+PRESENT_NUMBERS, _STOCK_NUMBERS = 290_000, 500_000
 
 
 def stories(world: World, part: str) -> dict[str, Story]:
@@ -83,16 +78,18 @@ def _arrivals(world: World, part: str) -> Iterator[tuple[str, Story]]:
 def _owners(world: World, part: str) -> Iterator[tuple[str, Story]]:
     for copy, share in _copies(world.scale):
         for home, slug in enumerate(SLUGS):
-            ready = round(OWNERS_READY * share) if copy == 0 else 0
+            coming = round(COMING * share)
             for place in range(round(OWNERS * share)):
                 key = f"owner/{slug}/{copy}.{place}"
                 number = _OWNER_NUMBERS + copy * 400 + home * 130 + place
-                if part == READY and place < ready:
+                early = copy == 0 and place < coming
+                if part == READY and early:
                     yield key, _owner(world, key, slug, number, since=world.window)
-                elif part == REST and place < ready:
+                elif part == REST and early:
                     yield key, _owner(world, key, slug, number, until=world.window - timedelta(days=1))
                 elif part == REST:
-                    yield key, _owner(world, key, slug, number)
+                    until = world.last_day if place < coming else world.first_day
+                    yield key, _owner(world, key, slug, number, until=until)
 
 
 def _joined(world: World, key: str) -> datetime:
@@ -131,7 +128,7 @@ def _stock(world: World) -> Iterator[tuple[str, Story]]:
 
 def _present(world: World) -> Iterator[tuple[str, Story]]:
     """What every role finds on its list today, whatever chance has brought: cars in the workshop and expected, claims
-    that wait and that were sent back, contracts to approve."""
+    that wait and that were sent back, contracts to approve, people who came in these days."""
     today = world.today.astimezone(LOCAL)
     cars = [("today", at(today.date(), hour), "") for hour in (9.5, 11, 14, 15.5, 16.5)]
     cars += [("today", today - timedelta(hours=hours), "") for hours in (20, 3)]
@@ -141,13 +138,18 @@ def _present(world: World) -> Iterator[tuple[str, Story]]:
     for home, slug in enumerate(SLUGS):
         for place, (name, moment, fate) in enumerate(cars):
             key = f"{name}/{slug}/{place}"
-            number = _PRESENT_NUMBERS + home * 100 + place
+            number = PRESENT_NUMBERS + home * 100 + place
             yield key, _visitor(world, key, slug, number, moment, fate)
         for place in range(2):
             key = f"approval/{slug}/{place}"
-            number = _PRESENT_NUMBERS + home * 100 + 50 + place
+            number = PRESENT_NUMBERS + home * 100 + 50 + place
             who = _someone(world, key, slug, number, world.first_day)
             yield key, sales.waits_for_approval(world, key, slug, who, place)
+        for place in range(4):
+            key = f"fresh/{slug}/{place}"
+            day = world.last_day - timedelta(days=1 + place // 2)
+            who = _someone(world, key, slug, PRESENT_NUMBERS + home * 100 + 60 + place, day)
+            yield key, sales.walk_in(world, key, slug, who, day)
 
 
 def _visitor(world: World, key: str, slug: str, number: int, moment: datetime, fate: str) -> Story:

@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from dealer.sales.actions import book_test_drive
+from dealer.sales import derive
+from dealer.sales.actions import book_test_drive, record_follow_up
 from dealer.sales.models import Prospect, ProspectState
-from dealernet.demo import documents, hub
+from dealernet.demo import documents, hub, sales
 from dealernet.demo.engine import PORTAL, World
 from dealernet.demo.network import SLUGS
 from dealernet.demo.people import person
-from dealernet.demo.plan import _PRESENT_NUMBERS
+from dealernet.demo.plan import PRESENT_NUMBERS
 from dealernet.demo.times import LOCAL, at
 from kernel import clock
 from kernel.accounts.actors import SYSTEM
@@ -21,7 +22,7 @@ from kernel.audit.models import Origin
 from kernel.tenancy.bindings import bound
 from oem.leads import actions as intake
 
-OFFERED, UNREAD, DRIVES = 3, 2, 3
+OFFERED, UNREAD, DRIVES, OVERDUE = 3, 2, 3, 5
 
 
 def make(world: World) -> None:
@@ -34,6 +35,7 @@ def make(world: World) -> None:
             _unread(world, f"unread/{place}")
         for slug in SLUGS:
             _drives(world, slug)
+            _calls(world, slug)
         world.exchange_now()
 
 
@@ -41,9 +43,9 @@ def _lead(world: World, slug: str, number: int, key: str) -> None:
     if key in world.done:
         return
     rng = world.rng(key)
-    who = person(rng, home=slug, number=_PRESENT_NUMBERS + number, born_before=world.first_day)
+    who = person(rng, home=slug, number=PRESENT_NUMBERS + number, born_before=world.first_day)
     with bound(world.sides[PORTAL].binding), coming_from(Origin.DEMO, key), transaction.atomic():
-        wish, _door = hub._wish(world, slug, who, rng)
+        wish, _door = hub.wish_of(world, slug, who, rng)
         data = documents.adf(rng, wish, at=clock.now() - timedelta(seconds=40), number=key)
         _intake, (lead,) = intake.take_in_adf(
             data=data, content_type="application/x-adf+xml", source="星河官网", actor=SYSTEM
@@ -75,6 +77,32 @@ def _drives(world: World, slug: str) -> None:
                 prospect_id=prospect.pk,
                 scheduled_at=_next(place),
                 route="展厅周边 5 km",
+            )
+
+
+def _calls(world: World, slug: str) -> None:
+    """This morning's calls: of the contacts that are overdue some stay, the others are due today or later."""
+    side = world.sides[slug]
+    key = f"calls/{slug}"
+    if key in world.done:
+        return
+    rng = world.rng(key)
+    with bound(side.binding), coming_from(Origin.DEMO, key), transaction.atomic():
+        today = derive.today()
+        overdue = Prospect.objects.filter(
+            state=ProspectState.OPEN, consultant__isnull=False, contracts=None, next_contact_on__lt=today
+        )
+        for prospect in overdue.order_by("-next_contact_on", "created_at", "id")[OVERDUE:]:
+            wait = rng.choice((0, 0, 0, 1, 2, 3, 5))
+            result = "thinking" if wait else "interested"
+            record_follow_up(
+                actor=side.by_id[prospect.consultant_id],
+                prospect_id=prospect.pk,
+                channel="phone",
+                result=result,
+                note=rng.choice(sales.NOTES[result]),
+                next_on=today + timedelta(days=wait),
+                next_plan=rng.choice(sales.PLANS),
             )
 
 

@@ -87,7 +87,7 @@ def walk_in(world: World, key: str, slug: str, person: Person, day: date) -> Sto
     """Somebody who comes by himself: the dealership's own prospect, of whom nobody outside learns."""
     rng = world.rng(key)
     moment = at(day, rng.uniform(9.5, 18.5))
-    brand = rng.choice([b for b in _brands(slug)])
+    brand = rng.choice(_brands(slug))
     series = cars.series_of(rng, brand)
     consultant = world.sides[slug].one(Role.SALES_CONSULTANT, rng)
     channel = rng.choices(
@@ -119,7 +119,7 @@ def course(world: World, key: str, who: Known, begin: datetime, rng: Random, *, 
     """What becomes of a prospect from the first contact on; whoever buys has visits to the workshop afterwards."""
     won = rng.random() < wins
     moment = working(rng, begin)
-    facts = _facts(who, rng, won, moment)
+    facts = _facts(world, who, rng, won, moment)
     number = 0
 
     def contact(result: str, when: datetime, wait: float, **known: Any) -> Do:
@@ -200,17 +200,23 @@ class _Facts:
     second: dict[str, Any]
 
 
-def _facts(who: Known, rng: Random, won: bool, moment: datetime) -> _Facts:
+def _facts(world: World, who: Known, rng: Random, won: bool, moment: datetime) -> _Facts:
     """What the consultant learns of the eleven items at the first and the second contact."""
-    brand, model = rng.choices(list(cars.PRESENT), weights=list(cars.PRESENT.values()))[0]
+    brand, model = cars.present_of(rng)
     months = rng.choices((1, 2, 4, 8, 14), weights=(40, 30, 18, 8, 4) if won else (16, 20, 26, 22, 16))[0]
     kind = "first_purchase" if not brand else rng.choice(("replacement", "replacement", "additional"))
     if who.person.kind == "company":
         kind = "key_account"
     own = {"present_brand": brand, "present_model": model} if brand else {"no_present_vehicle": True}
     first: dict[str, Any] = {"customer_type": kind, "likes_brand": won or rng.random() < 0.8}
+    models = sorted({one.model_id for one in world.on_sale(series=who.series, on=moment.astimezone(LOCAL).date())})
     intended = (moment + timedelta(days=30 * months + rng.randint(-10, 15))).astimezone(LOCAL).date()
-    second: dict[str, Any] = {**own, "intended_on": intended}
+    second: dict[str, Any] = {**own}
+    (first if rng.random() < 0.45 else second)["intended_on"] = intended
+    if rng.random() < 0.85:
+        first["customer"] = {"sex": who.person.sex}
+    if models and rng.random() < 0.8:
+        second |= {"brand": who.brand, "series": who.series, "model": rng.choice(models)}
     return _Facts(first, second)
 
 

@@ -147,7 +147,7 @@ def _visit(world: World, key: str, owned: Owned, visit: Visit, *, fate: str = ""
             lambda: _book(adviser, owned, visit, minutes, wish),
             gives="workshop.appointment",
         )
-        if rng.random() < 0.05:
+        if rng.random() < 0.05 and not fate:
             yield Do(
                 visit.at + timedelta(hours=2), owned.slug, prefix + "missed", lambda: _missed(adviser, appointment)
             )

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from random import Random
 from typing import Any
 from uuid import NAMESPACE_DNS, UUID, uuid5
 
@@ -20,6 +19,7 @@ from dealer.sharing.actions import change_level
 from dealer.sharing.models import Grant
 from dealernet.demo import catalogue, network
 from dealernet.demo.people import name_of
+from dealernet.demo.times import chance
 from kernel import clock
 from kernel.accounts.actions import add_person
 from kernel.accounts.actors import SYSTEM, Actor
@@ -142,8 +142,7 @@ def _ask(slug: str) -> UUID:
         {
             "name": row["name"],
             "address": row["address"],
-            "departments": (["sales"] if row["sells"] == "yes" else [])
-            + (["service"] if row["services"] == "yes" else []),
+            "departments": [kind for kind, may in (("sales", "sells"), ("service", "services")) if row[may] == "yes"],
         }
         for row in catalogue.rows("sites")
         if row["slug"] == slug
@@ -171,7 +170,7 @@ def _ask(slug: str) -> UUID:
 def _people(seed: int, slug: str, roles: list[Role]) -> None:
     """One person a role who may sign in, named like the role, and colleagues without a password."""
     known = set(User.objects.values_list("login", flat=True))
-    rng = Random(f"{seed}/people/{slug}")
+    rng = chance(seed, "people", slug)
     for role in roles:
         for place in range(1 + MORE.get(role, 0)):
             surname, given, _sex = name_of(rng)
@@ -190,7 +189,7 @@ def _people(seed: int, slug: str, roles: list[Role]) -> None:
 
 def _house(seed: int, slug: str) -> None:
     """Who works where, since when."""
-    rng = Random(f"{seed}/house/{slug}")
+    rng = chance(seed, "house", slug)
     departments = {one.kind: one.pk for one in Department.objects.filter(site__is_main=True)}
     known = set(Employee.objects.values_list("user_id", flat=True))
     for user in User.objects.order_by("created_at", "login"):

@@ -16,6 +16,11 @@ NEW_YEARS = (date(2024, 2, 10), date(2025, 1, 29), date(2026, 2, 17), date(2027,
 OPENS, CLOSES = time(9, 0), time(19, 30)
 
 
+def chance(*parts: object) -> Random:
+    """A source of chance of its own for whatever the parts name: the same for the same parts, whatever came before."""
+    return Random("/".join(map(str, parts)))  # noqa: S311 - invented data, no secrets
+
+
 def season(day: date) -> float:
     """The share of the average that falls on a day."""
     share = MONTHS[day.month - 1] * (1.25 if day.weekday() >= 5 else 0.93)
