@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models.functions import Now, Reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from kernel.accounts.models import LANGUAGES
 from kernel.contracts import Purpose
@@ -259,7 +260,7 @@ class Consent(models.Model):
 class Channel(models.TextChoices):
     """Through what a customer was met."""
 
-    VISIT = "visit", _("Visit")
+    VISIT = "visit", pgettext_lazy("channel", "Visit")
     PHONE = "phone", _("Telephone")
     MESSAGE = "message", _("Text message")
     WECHAT = "wechat", _("WeChat")

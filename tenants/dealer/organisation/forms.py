@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from dealer.organisation.models import Department, DepartmentKind, Duty, Profile, Site
 from kernel.accounts.models import LANGUAGES
@@ -36,7 +37,7 @@ def province_choices() -> list[tuple[str, str]]:
 class ProfileForm(Form):
     """Name, address, language, money and colours. Rules live in the action."""
 
-    name = forms.CharField(label=_("Name"), max_length=120)
+    name = forms.CharField(label=pgettext_lazy("thing", "Name"), max_length=120)
     short_name = forms.CharField(label=_("Short name"), max_length=40, required=False)
     phone = forms.CharField(label=_("Phone"), required=False, widget=PhoneInput)
     email = forms.CharField(label=_("E-mail"), required=False)
@@ -77,7 +78,7 @@ class LogoForm(Form):
 
 
 class SiteForm(Form):
-    name = forms.CharField(label=_("Name"), max_length=120)
+    name = forms.CharField(label=pgettext_lazy("thing", "Name"), max_length=120)
     phone = forms.CharField(label=_("Phone"), max_length=32, required=False, widget=PhoneInput)
     province = forms.ChoiceField(label=_("Province"), choices=province_choices, required=False)
     city = forms.CharField(label=_("City"), max_length=40, required=False)
@@ -85,7 +86,7 @@ class SiteForm(Form):
     departments = forms.MultipleChoiceField(
         label=_("Departments"), choices=DepartmentKind.choices, required=False, widget=PillSelectMultiple
     )
-    active = forms.BooleanField(label=_("Open"), required=False, initial=True)
+    active = forms.BooleanField(label=pgettext_lazy("site", "Open"), required=False, initial=True)
 
     @classmethod
     def of(cls, site: Site | None, data: Any = None) -> SiteForm:

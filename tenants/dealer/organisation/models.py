@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from kernel.accounts.models import LANGUAGES, User
 from kernel.ids import new_id
@@ -23,7 +24,7 @@ class Profile(models.Model):
     manufacturer_id = models.UUIDField(editable=False)
     manufacturer_name = models.CharField(max_length=120)
     slug = models.CharField(max_length=63, editable=False)
-    name = models.CharField(_("Name"), max_length=120)
+    name = models.CharField(pgettext_lazy("thing", "Name"), max_length=120)
     short_name = models.CharField(_("Short name"), max_length=40, blank=True)
     phone = models.CharField(_("Phone"), max_length=32, blank=True)
     email = models.EmailField(_("E-mail"), max_length=254, blank=True)
@@ -51,7 +52,7 @@ class Site(models.Model):
     """A building of the dealership."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    name = models.CharField(_("Name"), max_length=120)
+    name = models.CharField(pgettext_lazy("thing", "Name"), max_length=120)
     phone = models.CharField(_("Phone"), max_length=32, blank=True)
     province = models.CharField(_("Province"), max_length=40, blank=True)
     city = models.CharField(_("City"), max_length=40, blank=True)
@@ -74,7 +75,7 @@ class DepartmentKind(models.TextChoices):
     CUSTOMER_RELATIONS = "customer_relations", _("Customer relations department")
     PARTS = "parts", _("Parts department")
     FINANCE = "finance", _("Finance department")
-    ADMINISTRATION = "administration", _("Administration")
+    ADMINISTRATION = "administration", pgettext_lazy("department", "Administration")
 
 
 class Department(models.Model):
@@ -83,7 +84,7 @@ class Department(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     site = models.ForeignKey(Site, models.PROTECT, related_name="departments", verbose_name=_("Site"))
     kind = models.CharField(_("Kind"), max_length=24, choices=DepartmentKind.choices)
-    name = models.CharField(_("Name"), max_length=120, blank=True)
+    name = models.CharField(pgettext_lazy("thing", "Name"), max_length=120, blank=True)
     active = models.BooleanField(_("Active"), default=True)
 
     class Meta:

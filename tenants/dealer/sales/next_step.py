@@ -9,6 +9,7 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from dealer.sales.models import (
     ContractState,
@@ -91,7 +92,7 @@ def _open_step(prospect: Prospect, drives: Sequence[TestDrive], quotations: Sequ
 
 
 _WAY = (
-    (Stage.CONTACTED, _("Contact")),
+    (Stage.CONTACTED, pgettext_lazy("step", "Contact")),
     (Stage.TEST_DRIVE, _("Test drive")),
     (Stage.QUOTED, _("Quotation")),
     (Stage.CONTRACTED, _("Contract")),

@@ -15,7 +15,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from dealer.customers.models import Customer
@@ -387,7 +387,7 @@ def message(request: HttpRequest, id: str) -> HttpResponseBase:
     times = [
         (_("Happened"), found.event_at),
         (_("Decided and written down"), found.recorded_at),
-        (_("Delivered"), found.delivered_at),
+        (pgettext("message", "Delivered"), found.delivered_at),
         (_("Applied by the receiver"), found.applied_at),
     ]
     context = {

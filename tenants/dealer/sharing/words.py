@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from dealer.sharing.flows import FLOWS
 from exchange.gate import Reason, Step
@@ -42,7 +43,7 @@ FIELDS: dict[str, Text] = {
     "dimension": _("Counted by"),
     "district": _("District"),
     "email": _("E-mail"),
-    "event": _("What happened"),
+    "event": pgettext_lazy("field", "What happened"),
     "fault_code": _("Fault code"),
     "fence": _("Number of the offer"),
     "first_response_seconds": _("Time to the first answer"),

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from dealer.customers.models import Channel
 from dealer.workshop import queries
@@ -50,7 +51,9 @@ def _promised() -> forms.DateTimeField:
 
 
 def _kind(initial: str) -> forms.ChoiceField:
-    return forms.ChoiceField(label=_("Reason"), choices=Kind.choices, widget=PillSelect, initial=initial)
+    return forms.ChoiceField(
+        label=pgettext_lazy("visit", "Reason"), choices=Kind.choices, widget=PillSelect, initial=initial
+    )
 
 
 class _WithPeople(Form):

@@ -33,7 +33,7 @@ class PayType(models.TextChoices):
     """Who pays for a line; the values are those of the `ServiceVisit` contract."""
 
     CUSTOMER = PayTypes.CUSTOMER, pgettext_lazy("pay type", "Customer")
-    WARRANTY = PayTypes.WARRANTY, _("Warranty")
+    WARRANTY = PayTypes.WARRANTY, pgettext_lazy("pay type", "Warranty")
     INTERNAL = PayTypes.INTERNAL, _("Internal")
     INSURANCE = PayTypes.INSURANCE, _("Insurance")
     GOODWILL = PayTypes.GOODWILL, _("Goodwill")
@@ -73,7 +73,9 @@ class Appointment(models.Model):
     site = models.ForeignKey(Site, models.PROTECT, related_name="+", verbose_name=_("Site"))
     starts_at = models.DateTimeField(_("When"))
     minutes = models.PositiveSmallIntegerField(_("Expected duration in minutes"), default=60)
-    kind = models.CharField(_("Reason"), max_length=12, choices=Kind.choices, default=Kind.MAINTENANCE)
+    kind = models.CharField(
+        pgettext_lazy("visit", "Reason"), max_length=12, choices=Kind.choices, default=Kind.MAINTENANCE
+    )
     wish = models.TextField(_("Wish"), max_length=2000, blank=True)
     promised_at = models.DateTimeField(_("Promised for"), null=True, blank=True)
     adviser = models.ForeignKey(
@@ -99,10 +101,10 @@ class Appointment(models.Model):
 
 
 class OrderState(models.TextChoices):
-    OPEN = "open", _("Open")
+    OPEN = "open", pgettext_lazy("work", "Open")
     IN_WORK = "in_work", _("In work")
     READY = "ready", _("Ready")
-    CLOSED = "closed", _("Closed")
+    CLOSED = "closed", pgettext_lazy("work", "Closed")
     CANCELLED = "cancelled", _("Cancelled")
 
 
@@ -131,7 +133,7 @@ class RepairOrder(models.Model):
     vehicle = models.ForeignKey(Vehicle, models.PROTECT, related_name="repair_orders", verbose_name=_("Vehicle"))
     site = models.ForeignKey(Site, models.PROTECT, related_name="+", verbose_name=_("Site"))
     appointment = models.OneToOneField(Appointment, models.PROTECT, null=True, blank=True, related_name="repair_order")
-    kind = models.CharField(_("Reason"), max_length=12, choices=Kind.choices, default=Kind.REPAIR)
+    kind = models.CharField(pgettext_lazy("visit", "Reason"), max_length=12, choices=Kind.choices, default=Kind.REPAIR)
     odometer_km = models.PositiveIntegerField(_("Mileage (km)"))
     opened_at = models.DateTimeField(_("Opened"))
     promised_at = models.DateTimeField(_("Promised for"), null=True, blank=True)
@@ -164,7 +166,7 @@ class RepairOrder(models.Model):
 
 
 class JobState(models.TextChoices):
-    OPEN = "open", _("Open")
+    OPEN = "open", pgettext_lazy("work", "Open")
     IN_WORK = "in_work", _("In work")
     DONE = "done", _("Done")
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from dealer.customers import cards
 from dealer.customers.models import Customer
@@ -49,7 +50,7 @@ register(
     ),
     NavItem(
         "take_in",
-        _("Take a car in"),
+        pgettext_lazy("workshop", "Take a car in"),
         "workshop:new",
         icon="plus",
         right=Right.SERVICE_WRITE,
@@ -57,7 +58,7 @@ register(
         phone=True,
         job=True,
         group=SERVICE,
-        short=_("Take in"),
+        short=pgettext_lazy("workshop", "Take in"),
     ),
     NavItem(
         "labour_rates",

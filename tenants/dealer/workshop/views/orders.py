@@ -15,7 +15,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from dealer.customers.queries import matching, visible_customers
@@ -83,7 +83,7 @@ class OrderList(ListPage):
     filters = [
         OrderSearch(fields=("number",), placeholder=gettext_lazy("Number, plate, VIN, name or phone")),
         Choice("state", gettext_lazy("State"), choices=OrderState),
-        Choice("kind", gettext_lazy("Reason"), choices=Kind),
+        Choice("kind", pgettext_lazy("visit", "Reason"), choices=Kind),
         DateRange("opened_at", gettext_lazy("Opened")),
         Toggle("running", gettext_lazy("In the workshop now"), where=Q(state__in=RUNNING)),
     ]
@@ -107,7 +107,7 @@ class OrderList(ListPage):
             Column("plate", _("Plate"), value="vehicle.plate"),
             Column("vin", _("VIN"), value="vehicle.vin", kind="vin"),
             Column("state", _("State"), kind="state", sort="state", phone="badge"),
-            Column("kind", _("Reason"), sort="kind"),
+            Column("kind", pgettext("visit", "Reason"), sort="kind"),
             Column("opened_at", _("Opened"), kind="datetime", sort="opened_at"),
             Column("promised_at", _("Promised for"), kind="datetime", sort="promised_at"),
             Column("adviser", _("Service adviser"), value="adviser.name"),
@@ -126,7 +126,7 @@ class OrderList(ListPage):
         if not self.request.user.has(Right.SERVICE_WRITE):
             return ()
         return (
-            {"label": _("Take a car in"), "url": reverse("workshop:new"), "icon": "plus"},
+            {"label": pgettext("workshop", "Take a car in"), "url": reverse("workshop:new"), "icon": "plus"},
             {"label": _("Appointments"), "url": reverse("workshop:day"), "icon": "calendar", "variant": "plain"},
         )
 
@@ -152,7 +152,7 @@ def new(request: HttpRequest) -> HttpResponseBase:
     here = reverse("workshop:new")
     found = chosen_car(request)
     if found is None:
-        return find_car_page(request, title=_("Take a car in"), lead_to=here)
+        return find_car_page(request, title=pgettext("workshop", "Take a car in"), lead_to=here)
     running = queries.running_order_of(found.vehicle)
     if running is not None:
         messages.info(request, _("This car is in the workshop already. Here is its order."))
@@ -173,7 +173,7 @@ def new(request: HttpRequest) -> HttpResponseBase:
         request,
         "workshop/form.html",
         form,
-        heading=_("Take a car in"),
+        heading=pgettext("workshop", "Take a car in"),
         submit=_("Open the repair order"),
         cancel=here,
         crumbs=[(_("Repair orders"), reverse("workshop:orders"))],
