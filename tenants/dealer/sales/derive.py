@@ -15,6 +15,8 @@ from kernel.automotive.temperature import Temperature, temperature
 
 #: Days until the next contact when a consultant plans none: warm and cold prospects keep being called (R-LEAD-08).
 RHYTHM_DAYS = {Temperature.HOT: 3, Temperature.WARM: 14, Temperature.COLD: 45, Temperature.UNCLASSIFIED: 7}
+#: Hot before warm before cold before unclassified: the order of work lists.
+HEAT = {Temperature.HOT: 0, Temperature.WARM: 1, Temperature.COLD: 2, Temperature.UNCLASSIFIED: 3}
 
 
 def today() -> date:
@@ -57,9 +59,11 @@ def eleven_items(prospect: Prospect) -> dict[str, Any]:
 
 def refresh(prospect: Prospect, *, on: date, rules: SalesPolicy) -> set[str]:
     """Derive temperature and missing items anew; returns the names of the columns that changed. Does not save."""
+    warmth = temperature(prospect.likes_brand, prospect.intended_on, on, rules.thresholds)
     missing = [str(item) for item in missing_items(eleven_items(prospect))]
     found = {
-        "temperature": str(temperature(prospect.likes_brand, prospect.intended_on, on, rules.thresholds)),
+        "temperature": str(warmth),
+        "heat": HEAT[warmth],
         "missing": missing,
         "qualified": not missing,
     }

@@ -184,6 +184,7 @@ class Lead(models.Model):
     class Meta:
         ordering = ("-offered_at", "id")
         indexes = [
+            models.Index(fields=["-offered_at", "id"], name="sales_lead_newest"),
             models.Index(fields=["state", "-offered_at"], name="sales_lead_state"),
             models.Index(fields=["consultant", "state"], name="sales_lead_consultant"),
             models.Index(
@@ -294,10 +295,10 @@ class LostReason(models.TextChoices):
 class Prospect(models.Model):
     """Somebody who may buy, with the eleven items of R-LEAD-10; apart from owners (R-LEAD-01). Tier: dealership.
 
-    `brand` … `variant` name the car of interest by catalogue code, or in the words a lead came with. `temperature` is
-    derived from `likes_brand` and `intended_on` whenever the row is written and every night (R-LEAD-05 … 09), `missing`
-    holds the items that are not there yet. `next_contact_on` and what belongs to it repeat the plan of the latest
-    follow-up: that is the open task of the consultant (R-LEAD-35).
+    `brand` … `variant` name the car of interest by catalogue code, or in the words a lead came with. `temperature`
+    (and `heat`) is derived from `likes_brand` and `intended_on` whenever the row is written and every night
+    (R-LEAD-05 … 09); `missing` holds the items that are not there yet. `next_contact_on` and what belongs to it repeat
+    the plan of the latest follow-up: that is the open task of the consultant (R-LEAD-35).
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -327,6 +328,8 @@ class Prospect(models.Model):
     last_contact_at = models.DateTimeField(null=True)
     next_contact_on = models.DateField(_("Next contact"), null=True)
     next_contact_plan = models.CharField(_("Plan"), max_length=200, blank=True)
+    #: Place of the temperature in work lists: hot 0, warm 1, cold 2, unclassified 3.
+    heat = models.PositiveSmallIntegerField(default=3)
     missing = models.JSONField(default=list)
     qualified = models.BooleanField(_("Qualified"), default=False)
     lost_reason = models.CharField(_("Reason"), max_length=16, choices=LostReason.choices, blank=True)
@@ -338,7 +341,8 @@ class Prospect(models.Model):
     class Meta:
         ordering = ("-updated_at", "id")
         indexes = [
-            models.Index(fields=["state", "temperature", "next_contact_on"], name="sales_prospect_state"),
+            models.Index(fields=["heat", "next_contact_on", "id"], name="sales_prospect_heat"),
+            models.Index(fields=["state", "heat", "next_contact_on"], name="sales_prospect_state"),
             models.Index(fields=["consultant", "state", "next_contact_on"], name="sales_prospect_tasks"),
             models.Index(fields=["customer", "-created_at"], name="sales_prospect_customer"),
             models.Index(fields=["created_at"], name="sales_prospect_created"),
@@ -457,6 +461,7 @@ class TestDrive(models.Model):
     class Meta:
         ordering = ("-scheduled_at", "id")
         indexes = [
+            models.Index(fields=["-scheduled_at", "id"], name="sales_testdrive_newest"),
             models.Index(fields=["state", "scheduled_at"], name="sales_testdrive_state"),
             models.Index(fields=["prospect", "-scheduled_at"], name="sales_testdrive_prospect"),
             models.Index(fields=["vehicle", "scheduled_at"], name="sales_testdrive_vehicle"),
@@ -523,7 +528,10 @@ class Quotation(models.Model):
     class Meta:
         ordering = ("-created_at", "id")
         constraints = [models.UniqueConstraint(fields=["prospect", "version"], name="sales_quotation_version")]
-        indexes = [models.Index(fields=["state", "-created_at"], name="sales_quotation_state")]
+        indexes = [
+            models.Index(fields=["-created_at", "id"], name="sales_quotation_newest"),
+            models.Index(fields=["state", "-created_at"], name="sales_quotation_state"),
+        ]
 
     def __str__(self) -> str:
         return self.number
@@ -623,6 +631,7 @@ class SalesContract(models.Model):
             )
         ]
         indexes = [
+            models.Index(fields=["-created_at", "id"], name="sales_contract_newest"),
             models.Index(fields=["state", "-created_at"], name="sales_contract_state"),
             models.Index(fields=["signed_on"], name="sales_contract_signed"),
         ]

@@ -34,7 +34,6 @@ from kernel import clock
 from kernel.accounts.access import find
 from kernel.accounts.models import User
 from kernel.accounts.roles import RIGHTS, Right, Role
-from kernel.automotive.temperature import Temperature
 from kernel.errors import Missing
 
 
@@ -92,7 +91,7 @@ def mine(user: User) -> Q:
     return Q(consultant_id=user.pk)
 
 
-def open_first(leads: QuerySet[Lead]) -> QuerySet[Lead]:
+def with_open(leads: QuerySet[Lead]) -> QuerySet[Lead]:
     """Leads with `open`: 1 for offers that may still be accepted, else 0."""
     is_open = When(state=LeadState.OFFERED, respond_before__gt=clock.now(), then=Value(1))
     return leads.annotate(open=Case(is_open, default=Value(0)))
@@ -154,16 +153,7 @@ def due_prospects(user: User, until: date) -> QuerySet[Prospect]:
     return (
         visible_prospects(user)
         .filter(state=ProspectState.OPEN, consultant_id=user.pk, next_contact_on__lte=until)
-        .annotate(heat=heat())
         .order_by("heat", "next_contact_on", "id")
-    )
-
-
-def heat() -> Case:
-    """Hot before warm before cold before unclassified: the order of work lists."""
-    order = (Temperature.HOT, Temperature.WARM, Temperature.COLD)
-    return Case(
-        *(When(temperature=value, then=Value(place)) for place, value in enumerate(order)), default=Value(len(order))
     )
 
 

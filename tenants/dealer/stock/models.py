@@ -61,6 +61,7 @@ class StockVehicle(models.Model):
     class Meta:
         ordering = ("-updated_at", "id")
         indexes = [
+            models.Index(fields=["-updated_at", "id"], name="stock_vehicle_newest"),
             models.Index(fields=["state", "arrived_on"], name="stock_vehicle_state"),
             models.Index(fields=["brand", "series", "model"], name="stock_vehicle_model"),
             models.Index(fields=["held_for"], name="stock_vehicle_held_for"),

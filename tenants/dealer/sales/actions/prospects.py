@@ -395,7 +395,7 @@ def refresh_temperatures() -> int:
     for prospect in open_ones.iterator(chunk_size=500):
         if derive.refresh(prospect, on=today, rules=rules):
             changed.append(prospect)
-    Prospect.objects.bulk_update(changed, ["temperature", "missing", "qualified"], batch_size=500)
+    Prospect.objects.bulk_update(changed, ["temperature", "heat", "missing", "qualified"], batch_size=500)
     return len(changed)
 
 

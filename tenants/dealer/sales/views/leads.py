@@ -43,7 +43,7 @@ def phone(lead: Lead) -> str:
 
 
 class LeadList(AuditedExport, ListPage):
-    """Leads, those that wait for an answer first."""
+    """Leads, the newest offer first: those still wait for an answer."""
 
     title = gettext_lazy("Leads")
     subtitle = gettext_lazy("Enquiries that the manufacturer offers to us")
@@ -71,14 +71,14 @@ class LeadList(AuditedExport, ListPage):
         Choice("series", gettext_lazy("Series"), choices=series_choices),
         DateRange("offered_at", gettext_lazy("Offered")),
     ]
-    ordering = ("-open", "-offered_at", "id")
+    ordering = ("-offered_at", "id")
     export_right = Right.CUSTOMERS_EXPORT
     export_name = "leads"
     empty_title = gettext_lazy("No leads yet")
     empty_text = gettext_lazy("New ones appear here by themselves.")
 
     def get_queryset(self) -> Any:
-        return queries.open_first(queries.visible_leads(self.request.user))
+        return queries.with_open(queries.visible_leads(self.request.user))
 
     def get_filters(self) -> Any:
         return [*self.filters, Toggle("mine", _("Only mine"), where=queries.mine(self.request.user))]

@@ -57,7 +57,7 @@ class ProspectList(AuditedExport, ListPage):
         Column("customer", gettext_lazy("Name"), value="customer.name", sort="customer__pinyin"),
         Column("phone", gettext_lazy("Phone"), value="customer.phone"),
         Column("car", gettext_lazy("Car")),
-        Column("temperature", gettext_lazy("Temperature"), kind="temperature", sort="temperature"),
+        Column("temperature", gettext_lazy("Temperature"), kind="temperature", sort="heat"),
         Column("state", gettext_lazy("State"), kind="state", sort="state"),
         Column("stage", gettext_lazy("Stage"), kind="state", sort="stage"),
         Column("channel", gettext_lazy("Customer source"), sort="channel"),
@@ -77,7 +77,7 @@ class ProspectList(AuditedExport, ListPage):
     empty_text = gettext_lazy("Accept a lead, or enter somebody who came or called.")
 
     def get_queryset(self) -> Any:
-        return queries.visible_prospects(self.request.user).annotate(heat=queries.heat())
+        return queries.visible_prospects(self.request.user)
 
     def get_filters(self) -> Any:
         today = derive.today()

@@ -185,3 +185,44 @@ def test_another_dealership_sees_nothing_of_it(wall, north, south):
         assert client.get(f"/api/v1/{noun}").json()["results"] == []
     assert client.get(f"/api/v1/sales-contracts/{contract.pk}").status_code == 404
     assert north.client("sales_manager").get(f"/api/v1/sales-contracts/{contract.pk}").status_code == 200
+
+
+def test_what_does_not_come_about_is_said_through_the_api(wall, north):
+    with north.bound():
+        actor = north.actor("sales_consultant")
+        person, vehicle = prospect(actor), car()
+        contract = signed(actor, person, vehicle)
+        other = prospect(actor, phone="13900000001")
+    client, manager = north.client("sales_consultant"), north.client("sales_manager")
+    assert {error["field"] for error in post(manager, f"sales-contracts/{contract.pk}/reject", {}, 422)["errors"]} == {
+        "note"
+    }
+    assert post(manager, f"sales-contracts/{contract.pk}/reject", {"note": "再议"}, 200)["state"] == "rejected"
+    again = post(client, "sales-contracts", {"quotation": str(contract.quotation_id)}, 201)
+    assert post(client, f"sales-contracts/{again['id']}/cancel", {"note": "客户反悔"}, 200)["state"] == "cancelled"
+    assert post(client, f"quotations/{contract.quotation_id}/refuse", {}, 200)["state"] == "refused"
+    drive = post(
+        client,
+        "test-drives",
+        {"prospect": str(other.pk), "car": "试驾车", "scheduled_at": (clock.now() + timedelta(hours=1)).isoformat()},
+        201,
+    )
+    assert post(client, f"test-drives/{drive['id']}/cancel", {"no_show": True}, 200)["state"] == "no_show"
+    changed = client.patch(
+        f"/api/v1/prospects/{other.pk}",
+        {"budget": "150000", "customer": {"sex": "male"}},
+        content_type="application/json",
+    )
+    assert changed.json()["budget"] == "150000.00"
+    assert post(client, f"prospects/{other.pk}/lose", {"reason": "price", "text": "太贵"}, 200)["state"] == "lost"
+    for noun, query, number in (
+        ("prospects", "state=lost", 1),
+        ("quotations", f"prospect={person.pk}&state=refused", 1),
+        ("sales-contracts", "state=cancelled", 1),
+        ("test-drives", "state=booked", 0),
+        ("follow-ups", f"prospect={person.pk}", 0),
+    ):
+        assert len(client.get(f"/api/v1/{noun}?{query}").json()["results"]) == number
+    assert client.get("/api/v1/prospects?state=married").status_code == 422
+    assert client.get(f"/api/v1/quotations/{contract.quotation_id}").json()["lines"]
+    assert client.get(f"/api/v1/sales-contracts/{contract.pk}").json()["instalments"]

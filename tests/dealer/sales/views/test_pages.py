@@ -437,3 +437,49 @@ def test_the_page_of_a_prospect_costs_a_fixed_number_of_queries(wall, north):
     with CaptureQueriesContext(connection) as seen:
         client.get(f"/prospects/{person.pk}/")
     assert len(seen) <= 15, [query["sql"][:150] for query in seen]
+
+
+def test_a_manager_hands_a_prospect_over_and_a_stranger_is_refused(wall, north):
+    with north.bound():
+        person, second = prospect(north.actor("sales_consultant")), colleague("second")
+    manager = north.client("sales_manager")
+    assert "toast error" in text(manager.post(f"/prospects/{person.pk}/assign/", {"consultant": "x"}, follow=True))
+    manager.post(f"/prospects/{person.pk}/assign/", {"consultant": str(second.pk)})
+    with north.bound():
+        person.refresh_from_db()
+        assert person.consultant_id == second.pk
+    assert north.client("sales_consultant").get(f"/prospects/{person.pk}/").status_code == 404
+
+
+def test_an_offer_is_not_taken_and_a_drive_is_cancelled(wall, north):
+    with north.bound():
+        actor = north.actor("sales_consultant")
+        person = prospect(actor)
+        made = quotation(actor, person, car())
+        drive = actions.book_test_drive(actor=actor, prospect_id=person.pk, scheduled_at=clock.now())
+    client = north.client("sales_consultant")
+    for _time in range(2):
+        assert client.post(f"/quotations/{made.pk}/refuse/", follow=True).status_code == 200
+        assert client.post(f"/test-drives/{drive.pk}/cancel/", {"why": "no_show"}, follow=True).status_code == 200
+    with north.bound():
+        made.refresh_from_db()
+        drive.refresh_from_db()
+        assert (made.state, drive.state) == ("refused", "no_show")
+
+
+def test_a_contact_with_somebody_who_was_closed_meanwhile_is_refused_kindly(wall, north):
+    with north.bound():
+        person = prospect(north.actor("sales_consultant"))
+        actions.lose_prospect(actor=north.actor("sales_consultant"), prospect_id=person.pk, reason="price")
+    given = {"by": "phone", "result": "thinking", "when": "rhythm"}
+    answer = north.client("sales_consultant").post(f"/prospects/{person.pk}/follow-up/", given, follow=True)
+    assert "toast error" in text(answer)
+
+
+@pytest.mark.parametrize("id", ["nonsense", "00000000-0000-4000-8000-000000000000"])
+def test_what_does_not_exist_is_404(wall, north, id):
+    client = north.client("sales_manager")
+    for path in (f"/leads/{id}/", f"/prospects/{id}/", f"/quotations/{id}/", f"/contracts/{id}/", f"/deliveries/{id}/"):
+        assert client.get(path).status_code == 404
+    for path in (f"/leads/{id}/accept/", f"/instalments/{id}/paid/", f"/contracts/{id}/approve/"):
+        assert client.post(path).status_code == 404
