@@ -42,7 +42,7 @@ class ServiceVisit(models.Model):
     opened_at = models.DateTimeField(_("Opened"), null=True)
     closed_at = models.DateTimeField(pgettext_lazy("time", "Closed"), null=True)
     odometer_km = models.PositiveIntegerField(_("Mileage (km)"), null=True)
-    kind = models.CharField(_("Reason"), max_length=12, choices=Kind.choices, blank=True)
+    kind = models.CharField(pgettext_lazy("visit", "Reason"), max_length=12, choices=Kind.choices, blank=True)
     jobs = models.JSONField(null=True)
     labour_total = models.DecimalField(_("Labour"), max_digits=14, decimal_places=2, null=True)
     parts_total = models.DecimalField(_("Parts"), max_digits=14, decimal_places=2, null=True)

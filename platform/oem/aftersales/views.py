@@ -14,7 +14,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext
+from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from kernel import audit
@@ -200,7 +200,7 @@ class Visits(_Named):
         return [
             Column("dealership", _("Dealership"), value=self.dealership, sort="dealership", phone="title"),
             Column("vin", _("VIN"), kind="vin", sort="vin", phone="subtitle", empty=_("Not shared")),
-            Column("kind", _("Reason"), sort="kind", phone="badge"),
+            Column("kind", pgettext_lazy("visit", "Reason"), sort="kind", phone="badge"),
             Column("event_at", pgettext("time", "Closed"), kind="datetime", sort="event_at"),
             Column("odometer_km", _("Mileage (km)"), kind="number", sort="odometer_km"),
             Column("labour_total", _("Labour"), kind="money", currency="currency", sort="labour_total", total=True),
@@ -211,7 +211,7 @@ class Visits(_Named):
     def get_filters(self) -> Sequence[Any]:
         return [
             IndexedSearch(fields=("vin",), placeholder=_("VIN")),
-            Choice("kind", _("Reason"), choices=Kind),
+            Choice("kind", pgettext_lazy("visit", "Reason"), choices=Kind),
             Choice("dealership", _("Dealership"), choices=_dealership_choices),
             Choice(
                 "level",

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.urls import NoReverseMatch, reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from kernel.accounts.roles import Right
 from kernel.contracts import Level
@@ -311,7 +311,7 @@ def visit_kinds(reader: Reader, cells: Sequence[Cell]) -> Figure:
     numbers = indicators.tallied(cells, "key")
     bars = [charts.Bar(k.label, numbers[k], url=reader.visits(kind=k)) for k in Kind if numbers[k]]
     bars.sort(key=lambda bar: -(bar.value or 0))
-    return _ranked("service_visits", bars, category=_("Reason"), title=_("Service visits by reason"))
+    return _ranked("service_visits", bars, category=pgettext("visit", "Reason"), title=_("Service visits by reason"))
 
 
 def owners_by_level(reader: Reader, cells: Sequence[Cell], told: Counted, seen: dict[Key, LastSeen]) -> Figure:

@@ -10,6 +10,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from dealer.customers.models import Customer
 from dealer.stock.models import StockVehicle
@@ -147,7 +148,7 @@ class Lead(models.Model):
     id = models.UUIDField(primary_key=True)
     fence = models.PositiveIntegerField()
     state = models.CharField(_("State"), max_length=12, choices=LeadState.choices, default=LeadState.OFFERED)
-    offered_at = models.DateTimeField(_("Offered"))
+    offered_at = models.DateTimeField(pgettext_lazy("time", "Offered"))
     respond_before = models.DateTimeField(_("Answer before"))
     channel = models.CharField(_("Channel"), max_length=40, blank=True)
     source = models.CharField(_("Source"), max_length=200, blank=True)

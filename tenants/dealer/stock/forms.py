@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from kernel.reference.queries import brand_choices, model_choices, series_choices, variant_choices
 from kernel.ui.forms import DateInput, Form, MoneyInput, VinInput
@@ -39,7 +40,7 @@ class ImportForm(Form):
 
     file = forms.FileField(label=_("CSV file"), required=False)
     text = forms.CharField(
-        label=_("Rows"),
+        label=pgettext_lazy("table", "Rows"),
         required=False,
         max_length=1_000_000,
         strip=False,

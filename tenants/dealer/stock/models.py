@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from kernel.ids import new_id
 from kernel.money import DEFAULT_CURRENCY
@@ -84,7 +85,7 @@ class MovementKind(models.TextChoices):
     """What happened to a car for sale."""
 
     ANNOUNCED = "announced", _("Announced")
-    RECEIVED = "received", _("Received")
+    RECEIVED = "received", pgettext_lazy("car", "Received")
     MOVED = "moved", _("Moved")
     RESERVED = "reserved", _("Reserved")
     RELEASED = "released", _("Reservation released")

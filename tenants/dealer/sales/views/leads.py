@@ -10,7 +10,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from dealer.sales import actions, queries
@@ -56,7 +56,7 @@ class LeadList(AuditedExport, ListPage):
         Column("channel", gettext_lazy("Channel"), value="channel_label", sort="channel"),
         Column("source", gettext_lazy("Source")),
         Column("district", gettext_lazy("District")),
-        Column("offered_at", gettext_lazy("Offered"), kind="datetime", sort="offered_at"),
+        Column("offered_at", pgettext_lazy("time", "Offered"), kind="datetime", sort="offered_at"),
         Column("respond_before", gettext_lazy("Answer before"), kind="datetime", sort="respond_before"),
         Column("consultant", gettext_lazy("Consultant"), sort="consultant__name"),
     ]
@@ -69,7 +69,7 @@ class LeadList(AuditedExport, ListPage):
         Choice("channel", gettext_lazy("Channel"), choices=Channel),
         Choice("brand", gettext_lazy("Brand"), choices=brand_choices),
         Choice("series", gettext_lazy("Series"), choices=series_choices),
-        DateRange("offered_at", gettext_lazy("Offered")),
+        DateRange("offered_at", pgettext_lazy("time", "Offered")),
     ]
     ordering = ("-offered_at", "id")
     export_right = Right.CUSTOMERS_EXPORT
