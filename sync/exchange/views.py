@@ -122,7 +122,7 @@ class Messages(ListPage):
             Column("contract", _("Kind"), value=lambda row: words.contract_name(row.contract), phone="title"),
             Column("state", _("State"), kind="state", phone="badge"),
             Column("reason", _("Reason"), value=_reason, empty="", unlabelled=True),
-            Column("received_at", _("Arrived"), kind="datetime", sort="number", phone="subtitle"),
+            Column("received_at", pgettext("message", "Arrived"), kind="datetime", sort="number", phone="subtitle"),
             Column("event_at", _("Happened"), kind="datetime", export_only=True),
             Column("applied_at", _("Applied"), kind="datetime", export_only=True),
             Column("id", _("Message"), export_only=True),

@@ -115,14 +115,12 @@ class Leads(ListPage):
 
     def get_columns(self) -> list[Column]:
         return [
-            Column(
-                "number", _("Number"), value=lambda lead: f"#{lead.number}", sort="number", export=_number, phone="hide"
-            ),
+            Column("number", _("Number"), value=_hash, sort="number", export=_number, phone="hide"),
             Column("car", _("Car"), value=car_of, phone="title"),
             Column("name", _("Name"), sort="name", phone="subtitle", empty=str(NO_NAME), nowrap=True),
             Column("state", _("State"), kind="state", sort="state", phone="badge"),
             Column("came", _("Received"), value=_came, kind="html", sort=("received_at", "number"), unlabelled=True),
-            Column("dealership", _("Dealership"), value=lambda lead: self.names.get(lead.dealership), unlabelled=True),
+            Column("dealership", _("Dealership"), value=self._holder, empty="", unlabelled=True),
             Column("channel", _("Channel"), value=lambda lead: words.channel_name(lead.channel), export_only=True),
             Column("received_at", _("Received"), kind="datetime", export_only=True),
             Column("respond_before", _("Answer due"), kind="datetime", export_only=True),
@@ -132,6 +130,9 @@ class Leads(ListPage):
             Column("place", _("Place"), value=_place, export_only=True),
             Column("phone", _("Phone"), value=_call, kind="html", export=_phone, phone="call", empty=""),
         ]
+
+    def _holder(self, lead: Lead) -> str:
+        return self.names.get(lead.dealership, "") if lead.dealership else ""
 
     def get_filters(self) -> list[Any]:
         names = sorted(((str(id_), name) for id_, name in self.names.items()), key=lambda pair: pair[1])
