@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from kernel.contracts import all_contracts
 from kernel.contracts.docs import markdown
 
@@ -24,3 +26,8 @@ def test_the_last_column_says_what_stays_and_what_is_hashed() -> None:
     assert rows["| `birthday`"].endswith("|  | stays |")
     assert rows["| `jobs[].complaint`"].endswith("|  | stays |")
     assert rows["| `jobs[].labour_hours`"].endswith("|  |  |")
+
+
+def test_the_committed_reference_is_current() -> None:
+    page = Path(__file__).resolve().parents[3] / "docs" / "contracts.md"
+    assert page.read_text(encoding="utf-8") == markdown(), "run: python -m kernel.contracts.docs > docs/contracts.md"
