@@ -1,0 +1,108 @@
+"""The main pages of every main role: they open, fit the screen, run without a script error, and axe is content.
+
+Each role is looked at on a phone in simplified Chinese and on a desktop in English; some in traditional Chinese too.
+Every visit leaves a picture under artifacts/screenshots.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlparse
+
+import pytest
+
+#: (host, login) → main pages. A path that ends in ">" also opens the first row of its list.
+PAGES: dict[tuple[str, str], tuple[str, ...]] = {
+    ("portal", "lead_desk"): ("/", "/leads/desk/", "/leads/>", "/leads/new/"),
+    ("portal", "network_manager"): (
+        "/",
+        "/insight/",
+        "/insight/leads/",
+        "/insight/dealerships/north/",
+        "/network/",
+        "/network/north/",
+        "/exchange/",
+        "/agreements/",
+    ),
+    ("portal", "warranty_analyst"): ("/", "/claims/>", "/claims/all/", "/service-visits/>", "/insight/claims/"),
+    ("portal", "crm_analyst"): ("/owners/>", "/insight/owners/", "/insight/service/"),
+    ("portal", "network_admin"): ("/", "/catalogue/", "/catalogue/models/", "/people/", "/exchange/", "/audit/>"),
+    ("portal", "privacy_officer"): ("/agreements/", "/exchange/messages/>"),
+    ("north", "sales_consultant"): (
+        "/today/",
+        "/leads/>",
+        "/prospects/>",
+        "/customers/>",
+        "/stock/>",
+        "/prospects/new/",
+    ),
+    ("north", "sales_manager"): (
+        "/today/",
+        "/leads/",
+        "/test-drives/",
+        "/quotations/>",
+        "/contracts/>",
+        "/deliveries/>",
+        "/stock/new/",
+    ),
+    ("north", "general_manager"): ("/today/", "/sharing/", "/sharing/ledger/>", "/settings/", "/people/>", "/audit/"),
+    ("north", "service_adviser"): (
+        "/today/",
+        "/appointments/",
+        "/appointments/new/",
+        "/repair-orders/>",
+        "/claims/>",
+        "/customers/new/",
+    ),
+    ("north", "service_manager"): ("/today/", "/repair-orders/", "/claims/"),
+    ("north", "technician"): ("/today/", "/repair-orders/>"),
+    ("north", "stock_clerk"): ("/today/", "/stock/>", "/stock/import/"),
+    ("north", "receptionist"): ("/today/", "/customers/"),
+    ("north", "crm_manager"): ("/today/", "/customers/", "/sharing/"),
+    ("north", "finance_clerk"): ("/today/", "/contracts/"),
+    ("north", "it_admin"): ("/today/", "/people/", "/account/", "/account/tokens/"),
+    ("east", "general_manager"): ("/today/", "/sharing/", "/people/"),
+    ("south", "sales_consultant"): ("/today/", "/leads/", "/prospects/"),
+}
+#: The address of one thing: its last part is an id, a number or a VIN, so it holds a digit.
+ONE_THING = re.compile(r"/[a-z-]+/(?:[a-z-]+/)?[^/?#]*[0-9][^/?#]*/")
+SCREENS = [("phone", "zh-hans"), ("desktop", "en")]
+TRADITIONAL = {("portal", "lead_desk"), ("north", "sales_consultant"), ("north", "service_adviser")}
+CASES = [
+    (host, login, screen, language)
+    for host, login in PAGES
+    for screen, language in SCREENS + ([("phone", "zh-hant")] if (host, login) in TRADITIONAL else [])
+]
+
+
+@pytest.mark.parametrize(("host", "login", "screen", "language"), CASES, ids=["-".join(case) for case in CASES])
+def test_main_pages(person, host, login, screen, language):
+    somebody = person(host, login, screen=screen, language=language)
+    wrong = []
+    for path in PAGES[(host, login)]:
+        listed = path.removesuffix(">")
+        wrong += look_at(somebody, listed)
+        if listed == path:
+            continue
+        addresses = somebody.page.locator("main a").evaluate_all("links => links.map(a => a.getAttribute('href'))")
+        opened = next((one for one in addresses if ONE_THING.fullmatch(one or "")), None)
+        if opened:
+            wrong += look_at(somebody, opened)
+    assert wrong == []
+
+
+def look_at(somebody, path):
+    """Open a page; what is wrong with it, in words."""
+    somebody.errors.clear()
+    answer = somebody.page.goto(somebody.network.url(somebody.host, path), wait_until="load")
+    name = urlparse(path).path.strip("/").replace("/", "-") or "start"
+    somebody.shot(name[:60])
+    assert answer is not None
+    found = [] if answer.status == 200 else [f"{path}: status {answer.status}"]
+    if somebody.page.locator("html").get_attribute("lang").lower() != somebody.language:
+        found.append(f"{path}: not in {somebody.language}")
+    try:
+        somebody.check()
+    except AssertionError as problem:
+        found.append(f"{path}: {problem}")
+    return found
