@@ -490,9 +490,8 @@ class Prober:
         row = next(iter(rows.values()))
         home = self._home(row)
         role = row.may[0] if row.may[0] not in (ANYONE, SIGNED_IN) else self.book.roles[tier][0]
-        for method in METHODS:
-            if method in rows:
-                continue
+        missing = [method for method in METHODS if method not in rows]
+        for method in missing if self.limit is None else [self.random.choice(missing)]:
             asker = Asker(f"{method} by {role}", home, self.cookie(home, role))
             answer = self.ask(row, asker, method=method)
             if answer.status != 405:
