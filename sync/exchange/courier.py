@@ -105,6 +105,25 @@ def _carry_batch(sender: Party, everyone: dict[UUID, Party]) -> tuple[int, set[U
         return done, {r for r in by_receiver if r in everyone}
 
 
+def hold_turn(everyone: dict[UUID, Party]) -> None:
+    """Be the only courier at every sender, over several transactions of this connection, until `give_turn_back`.
+    Waits for whoever is there. Called bound to the courier."""
+    with connection.cursor() as cursor:
+        for sender in everyone:
+            while True:
+                cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [f"courier {sender}"])
+                if cursor.fetchone()[0]:
+                    break
+                time.sleep(0.01)
+
+
+def give_turn_back(everyone: dict[UUID, Party]) -> None:
+    """End `hold_turn`; without it nothing happens."""
+    with connection.cursor() as cursor:
+        for sender in everyone:
+            cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [f"courier {sender}"])
+
+
 def senders_with_mail(everyone: dict[UUID, Party]) -> tuple[list[Party], datetime]:
     """The members in whose ledger something waits, and the time of that look. One query for the whole network."""
     parts = [

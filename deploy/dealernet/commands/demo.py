@@ -8,11 +8,19 @@ import os
 from pathlib import Path
 
 
+def scale(text: str) -> float:
+    """How many times as much; running numbers of invented people last for 100."""
+    number = float(text)
+    if not 0 < number <= 100:
+        raise argparse.ArgumentTypeError("must lie above 0 and not above 100")
+    return number
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     part = parser.add_mutually_exclusive_group(required=True)
     part.add_argument("--until-ready", action="store_true", help="people, catalogue, the last months, the present day")
     part.add_argument("--rest", action="store_true", help="what was earlier, slowly, while the network is in use")
-    parser.add_argument("--scale", type=float, default=1.0, help="so many times as much (1)")
+    parser.add_argument("--scale", type=scale, default=1.0, metavar="N", help="so many times as much (1, at most 100)")
     parser.add_argument("--seed", type=int, default=20260101, help="the same seed makes the same data")
 
 

@@ -25,6 +25,7 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import connection, transaction
 from django.db.transaction import TransactionManagementError
 from django.utils import translation
@@ -180,15 +181,26 @@ class World:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Be the only one who applies messages, at every member. Called unbound."""
+        """Be the only one who carries messages and applies them, at every member. Called unbound."""
         with ExitStack() as stack:
+            with bound(Courier()):
+                everyone = courier.parties()
+                courier.hold_turn(everyone)
+            stack.callback(self._stop_carrying, everyone)
+            self.parties = everyone
             for side in self.sides.values():
                 with bound(side.binding):
                     inbox.hold_turn()
-                stack.callback(self._give_back, side)
+                stack.callback(self._stop_applying, side)
             yield
 
-    def _give_back(self, side: Side) -> None:
+    @staticmethod
+    def _stop_carrying(everyone: dict[UUID, courier.Party]) -> None:
+        with bound(Courier()):
+            courier.give_turn_back(everyone)
+
+    @staticmethod
+    def _stop_applying(side: Side) -> None:
         with bound(side.binding):
             inbox.give_turn_back()
 
@@ -255,9 +267,9 @@ class World:
             except TransactionManagementError:
                 # Something inside the step was caught and undone alone: that needs savepoints.
                 answer = self._act(key, step, nullcontext)
-        except DomainError as refusal:
+        except (DomainError, ObjectDoesNotExist) as refusal:
             # Somebody else was there first (a person at work while the past is filled in): the story ends here.
-            self.figures.refused.append(f"{key}: {refusal.code} {refusal}")
+            self.figures.refused.append(f"{key}: {type(refusal).__name__} {refusal}")
             return _REFUSED
         self.figures.steps += 1
         if step.then:
@@ -319,7 +331,6 @@ class World:
         """Bring over what waits (at `senders` only); the number of messages, and whose inboxes hold something."""
         wanted = [self.sides[slug].id for slug in senders]
         with bound(Courier()):
-            self.parties = self.parties or courier.parties()
             busy = [self.parties[id] for id in wanted] or courier.senders_with_mail(self.parties)[0]
             carried = sum(courier.carry(sender, self.parties) for sender in busy)
             parts = [

@@ -67,19 +67,19 @@ def manufacturer_lead(world: World, key: str, home: str, person: Person, moment:
     if rng.random() < 0.02:
         yield from _unreadable(world, key, moment, rng)
         return
-    wish, door = wish_of(world, home, person, rng)
+    wish, door = wish_of(home, person, rng)
     lead = yield from _take_in(world, key, wish, door, moment, rng)
     if rng.random() < 0.035 and door != Door.ADF:
         yield from _again(world, key, wish, moment, rng)
     yield from offered(world, key, lead, wish, rng)
 
 
-def wish_of(world: World, home: str, person: Person, rng: Random) -> tuple[Wish, str]:
-    """What somebody from around a dealership wants, and by which door it comes."""
+def wish_of(home: str, person: Person, rng: Random, *, astray: float = 0.04) -> tuple[Wish, str]:
+    """What somebody from around a dealership wants, and by which door it comes; `astray` is the share of those who
+    want what the nearest dealership does not sell."""
     channel, door = rng.choices(list(CHANNELS), weights=list(CHANNELS.values()))[0]
-    # Now and then somebody wants what the nearest dealership does not sell.
     brand = {"north": rng.choice(("XH", "XH", "YC")), "east": "XH", "south": "YC"}[home]
-    if rng.random() < 0.04:
+    if rng.random() < astray:
         brand = "YC" if brand == "XH" else "XH"
     series = cars.series_of(rng, brand)
     known = catalogue()

@@ -24,7 +24,7 @@ TRADES = ("科技有限公司", "贸易有限公司", "建筑工程有限公司"
 STREETS = ("望星路", "银杏大街", "海棠路", "清溪街", "北辰西路", "云栖大道", "桂湖路", "听雨巷", "长汀路", "麦田街")
 OCCUPATIONS = ("工程师", "教师", "会计", "销售", "医生", "个体经营", "公务员", "司机", "设计师", "退休", "律师", "护士")
 HOBBIES = ("露营", "摄影", "钓鱼", "羽毛球", "自驾游", "烹饪", "跑步", "骑行", "阅读", "登山")
-#: First three digits of mobile numbers; 0000 or 0001 follows, which no ordinary subscriber's number begins with.
+#: First three digits of mobile numbers; 0000 or 0001 follows, so that a demo number is known at a glance.
 PREFIXES = ("130", "132", "135", "136", "137", "139", "150", "152", "158", "159", "176", "178", "185", "186", "188")
 
 #: Where the customers of a dealership live: codes of cities, the nearest with the greatest weight.

@@ -9,6 +9,7 @@ from django.db import transaction
 from dealer.sales import derive
 from dealer.sales.actions import book_test_drive, record_follow_up
 from dealer.sales.models import Prospect, ProspectState
+from dealer.sharing.actions import send_due_counts
 from dealernet.demo import documents, hub, sales
 from dealernet.demo.engine import PORTAL, World
 from dealernet.demo.network import SLUGS
@@ -30,12 +31,14 @@ def make(world: World) -> None:
     with world.turn():
         for home, slug in enumerate(SLUGS):
             for place in range(OFFERED):
-                _lead(world, slug, 90 + home * 100 + place, f"now/{slug}/{place}")
+                _lead(world, slug, home * 100 + 90 + place, f"now/{slug}/{place}")
         for place in range(UNREAD):
             _unread(world, f"unread/{place}")
         for slug in SLUGS:
             _drives(world, slug)
             _calls(world, slug)
+            with bound(world.sides[slug].binding), coming_from(Origin.DEMO):
+                send_due_counts()
         world.exchange_now()
 
 
@@ -45,7 +48,7 @@ def _lead(world: World, slug: str, number: int, key: str) -> None:
     rng = world.rng(key)
     who = person(rng, home=slug, number=PRESENT_NUMBERS + number, born_before=world.first_day)
     with bound(world.sides[PORTAL].binding), coming_from(Origin.DEMO, key), transaction.atomic():
-        wish, _door = hub.wish_of(world, slug, who, rng)
+        wish, _door = hub.wish_of(slug, who, rng, astray=0.0)
         data = documents.adf(rng, wish, at=clock.now() - timedelta(seconds=40), number=key)
         _intake, (lead,) = intake.take_in_adf(
             data=data, content_type="application/x-adf+xml", source="星河官网", actor=SYSTEM
