@@ -76,8 +76,9 @@ class PillSelectMultiple(forms.CheckboxSelectMultiple):
 
 CLASSES: tuple[tuple[type[forms.Widget], str], ...] = (
     (forms.CheckboxInput, "checkbox checkbox-primary"),
-    (forms.RadioSelect, "radio radio-primary"),
+    # Before its base class, the radio buttons.
     (forms.CheckboxSelectMultiple, "checkbox checkbox-primary"),
+    (forms.RadioSelect, "radio radio-primary"),
     (forms.Select, "select"),
     (forms.Textarea, "textarea"),
     (forms.FileInput, "file-input"),
