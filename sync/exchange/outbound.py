@@ -157,9 +157,7 @@ def _next_place(receiver: UUID, subject: UUID) -> int:
 
 
 @transaction.atomic
-def stop_undelivered(
-    *, contract: str, purpose: Purpose, reason: str, messages: Collection[UUID] | None = None
-) -> int:
+def stop_undelivered(*, contract: str, purpose: Purpose, reason: str, messages: Collection[UUID] | None = None) -> int:
     """Stop every message of a contract and purpose (of these `messages` only) that has not been delivered, and drop
     its payload.
 

@@ -35,7 +35,7 @@ def test_both_tiers_read_the_same(wall, side):
 @pytest.mark.parametrize(
     "statement",
     [
-        "INSERT INTO public.reference_brand (code, name_zh_hans, name_zh_hant, name_en, \"order\")"
+        'INSERT INTO public.reference_brand (code, name_zh_hans, name_zh_hant, name_en, "order")'
         " VALUES ('Z', 'z', 'z', 'z', 1)",
         "UPDATE public.reference_variant SET list_price = 1",
         "DELETE FROM public.reference_part",
