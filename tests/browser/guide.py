@@ -36,7 +36,7 @@ FLAGS = [
 SCREENS = {"phone": (390, 844), "desktop": (1280, 800), "half": (820, 844)}
 LOCALES = {"zh-hans": "zh-CN", "en": "en-GB"}
 #: What a picture may weigh, and in how many colours it may be kept; the first that fits is taken.
-BYTES, COLOURS = 120_000, (128, 64, 32)
+BYTES, COLOURS = 120_000, (256, 128, 64)
 
 Step = Callable[[Page], None]
 
@@ -54,25 +54,33 @@ class Picture:
     steps: tuple[Step, ...] = ()
 
 
-def follow(pattern: str, row: str = "") -> Step:
-    """Open the first link of the page's main part whose address matches and whose row (or card) matches too."""
+def follow(pattern: str, *, row: str = "", otherwise: str = "") -> Step:
+    """Open the first link of the page's main part whose address matches and whose row (or card) matches too.
+
+    Without one the page `otherwise` is looked at in the same way.
+    """
 
     def step(page: Page) -> None:
-        address = page.evaluate(
-            """([pattern, row]) => [...document.querySelectorAll('main a[href]')]
-                .filter(a => new RegExp('^' + pattern + '$').test(a.getAttribute('href')))
-                .filter(a => new RegExp(row).test((a.closest('tr, li, article') || a).innerText))
-                .map(a => a.getAttribute('href'))[0] || null""",
-            [pattern, row],
-        )
-        if address is None:
-            raise LookupError(f"no link {pattern} {row} on {page.url}")
-        page.goto(re.sub(r"^(https?://[^/]+).*", r"\1", page.url) + address, wait_until="load")
+        origin = re.sub(r"^(https?://[^/]+).*", r"\1", page.url)
+        for path in ("", otherwise):
+            if path:
+                page.goto(origin + path, wait_until="load")
+            address = page.evaluate(
+                """([pattern, row]) => [...document.querySelectorAll('main a[href]')]
+                    .filter(a => new RegExp('^' + pattern + '$').test(a.getAttribute('href')))
+                    .filter(a => new RegExp(row).test((a.closest('tr, li, article') || a).innerText))
+                    .map(a => a.getAttribute('href'))[0] || null""",
+                [pattern, row],
+            )
+            if address:
+                page.goto(origin + address, wait_until="load")
+                return
+        raise LookupError(f"no link {pattern} {row} on {page.url}")
 
     return step
 
 
-def show(selector: str, above: int = 96) -> Step:
+def show(selector: str, above: int = 84) -> Step:
     """Scroll until the first such element stands near the upper edge."""
 
     def step(page: Page) -> None:
@@ -95,15 +103,31 @@ def fill(**values: str) -> Step:
 
 
 ID = r"[^/?#]*[0-9][^/?#]*/"
+#: A row that names a series of the invented manufacturer.
+CAR = "(Yaochuan|曜川|Xinghe|星河) ."
 
 PICTURES: tuple[Picture, ...] = (
     # -- the manufacturer's lead desk
     Picture("lead-desk-start", "portal", "lead_desk", "desktop", "en", "/"),
     Picture("lead-desk-leads", "portal", "lead_desk", "desktop", "zh-hans", "/leads/"),
     Picture(
-        "lead-desk-lead", "portal", "lead_desk", "desktop", "en", "/leads/?state=offered", (follow("/leads/" + ID),)
+        "lead-desk-lead",
+        "portal",
+        "lead_desk",
+        "desktop",
+        "en",
+        "/leads/?state=offered",
+        (follow("/leads/" + ID, row=CAR, otherwise="/leads/"),),
     ),
-    Picture("lead-desk-new", "portal", "lead_desk", "desktop", "zh-hans", "/leads/new/"),
+    Picture(
+        "lead-desk-why",
+        "portal",
+        "lead_desk",
+        "desktop",
+        "zh-hans",
+        "/leads/?state=offered",
+        (follow("/leads/" + ID, row=CAR, otherwise="/leads/"), show("main h2 >> nth=2")),
+    ),
     # -- sales
     Picture("consultant-today", "north", "sales_consultant", "phone", "zh-hans", "/today/"),
     Picture(
@@ -113,7 +137,7 @@ PICTURES: tuple[Picture, ...] = (
         "phone",
         "en",
         "/leads/?state=offered",
-        (follow("/leads/" + ID),),
+        (follow("/leads/" + ID, row=CAR, otherwise="/leads/"),),
     ),
     Picture(
         "consultant-prospect", "north", "sales_consultant", "phone", "en", "/prospects/", (follow("/prospects/" + ID),)
@@ -125,7 +149,7 @@ PICTURES: tuple[Picture, ...] = (
         "phone",
         "zh-hans",
         "/prospects/",
-        (follow("/prospects/" + ID),),
+        (follow("/prospects/" + ID), follow("/prospects/.*/follow-up/")),
     ),
     Picture("sales-manager-today", "north", "sales_manager", "desktop", "en", "/today/"),
     Picture(
@@ -160,16 +184,23 @@ PICTURES: tuple[Picture, ...] = (
         "desktop",
         "zh-hans",
         "/sharing/",
-        (follow("/sharing/.*/preview/.*"),),
+        (follow("/sharing/" + ID),),
     ),
-    Picture("sharing-ledger", "north", "general_manager", "desktop", "zh-hans", "/sharing/ledger/"),
+    Picture(
+        "sharing-ledger",
+        "north",
+        "general_manager",
+        "desktop",
+        "zh-hans",
+        "/sharing/ledger/?contract=Owner&sort=-event_at",
+    ),
     Picture(
         "sharing-message",
         "north",
         "general_manager",
         "desktop",
         "en",
-        "/sharing/ledger/",
+        "/sharing/ledger/?contract=Owner&level=pseudonymous",
         (follow("/sharing/ledger/" + ID),),
     ),
     # -- customer relations
@@ -181,7 +212,7 @@ PICTURES: tuple[Picture, ...] = (
         "desktop",
         "zh-hans",
         "/customers/",
-        (follow("/customers/" + ID, "LXH|LYC|20[0-9][0-9]款"),),
+        (follow("/customers/" + ID, row="20[0-9][0-9]款"),),
     ),
     # -- warranty
     Picture("warranty-worklist", "portal", "warranty_analyst", "desktop", "zh-hans", "/claims/"),
@@ -193,7 +224,15 @@ PICTURES: tuple[Picture, ...] = (
     Picture("figures-owners", "portal", "crm_analyst", "desktop", "zh-hans", "/owners/"),
     # -- people, tokens, exchange
     Picture("admin-people", "north", "it_admin", "desktop", "zh-hans", "/people/"),
-    Picture("admin-invite", "north", "it_admin", "desktop", "en", "/people/invite/"),
+    Picture(
+        "admin-invite",
+        "north",
+        "it_admin",
+        "desktop",
+        "en",
+        "/people/invite/",
+        (fill(name="陈静", login="chenjing", email="chenjing@north.example.com"),),
+    ),
     Picture("admin-tokens", "portal", "lead_desk", "desktop", "en", "/account/tokens/"),
     Picture("admin-exchange", "portal", "network_admin", "desktop", "en", "/exchange/"),
     Picture("admin-dealership", "portal", "network_admin", "desktop", "zh-hans", "/network/north/"),
@@ -202,7 +241,7 @@ PICTURES: tuple[Picture, ...] = (
 #: The three screens of README.md, from left to right.
 OVERVIEW: tuple[Picture, ...] = (
     Picture("overview", "north", "sales_consultant", "phone", "en", "/today/"),
-    Picture("overview", "portal", "network_manager", "half", "en", "/insight/"),
+    Picture("overview", "portal", "network_manager", "half", "en", "/insight/leads/"),
     Picture("overview", "north", "general_manager", "half", "en", "/sharing/"),
 )
 
@@ -299,7 +338,9 @@ def keep(image: Image.Image, name: str) -> int:
     """Write `name`.png with few colours. Returns its size in bytes. Raises ValueError when it stays too heavy."""
     for colours in COLOURS:
         file = BytesIO()
-        image.quantize(colours, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
+        image.quantize(colours, Image.Quantize.MAXCOVERAGE, kmeans=3, dither=Image.Dither.NONE).save(
+            file, "PNG", optimize=True
+        )
         if file.tell() < BYTES:
             (FOLDER / f"{name}.png").write_bytes(file.getvalue())
             return file.tell()
