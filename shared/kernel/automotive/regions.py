@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
+from django.utils.translation import get_language
+
 from kernel.automotive.names import pinyin_syllables
 
 Level = Literal["province", "city", "district"]
@@ -98,6 +100,15 @@ def find_region(text: str, *, level: Level | None = None, within: Region | None 
     full = [region for region in highest if region.name == key]
     choice = full or highest
     return choice[0] if len(choice) == 1 else None
+
+
+def names_of(*codes: str) -> list[str]:
+    """The names of regions in the active language, each once; what is no region stands as it is, "" is left out."""
+    chinese = (get_language() or "en").startswith("zh")
+    found = [(code, find_region(code)) for code in codes if code]
+    return list(
+        dict.fromkeys((one.name if chinese else one.english or one.name) if one else text for text, one in found)
+    )
 
 
 def locate(text: str) -> Place:

@@ -15,6 +15,7 @@ from django.utils.translation import pgettext_lazy
 from dealer.customers.models import Customer
 from dealer.stock.models import StockVehicle
 from kernel.accounts.models import User
+from kernel.automotive import regions
 from kernel.automotive.temperature import Temperature
 from kernel.fields import IdentityField
 from kernel.ids import new_id
@@ -200,6 +201,11 @@ class Lead(models.Model):
     def car(self) -> str:
         """The car wanted, as a person says it; words that are no codes of the catalogue stand as they came."""
         return car_name(brand=self.brand, series=self.series, model=self.model)
+
+    @property
+    def place(self) -> str:
+        """Where the customer lives, in words; what is no code of a region stands as it came."""
+        return " ".join(regions.names_of(self.province, self.city, self.district))
 
     @property
     def channel_label(self) -> str:

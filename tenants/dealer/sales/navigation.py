@@ -135,13 +135,12 @@ states.register({"signed": "warning", "approved": "success", "executed": "succes
 def offers(user: User) -> Iterator[today.Line]:
     """Offers that wait for an answer: one's own first, then the most urgent."""
     for lead in queries.open_offers(user)[: today.SHOWN + 1]:
-        place = " ".join(part for part in (lead.city, lead.district) if part)
         yield today.Line(
             title=lead.car or _("A car is wanted"),
             url=reverse("sales:lead", args=[lead.pk]),
             step=_("Look and accept"),
             text=" · ".join(part for part in (lead.masked_name, lead.wish[:80]) if part),
-            facts=[lead.source or lead.channel_label, place, lead.consultant.name if lead.consultant else ""],
+            facts=[lead.source or lead.channel_label, lead.place, lead.consultant.name if lead.consultant else ""],
             due=lead.respond_before,
             at=lead.offered_at,
         )

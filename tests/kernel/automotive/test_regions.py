@@ -1,4 +1,5 @@
 import pytest
+from django.utils import translation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -97,3 +98,11 @@ def test_locate(address, names, rest):
 def test_any_text_gets_an_answer(text):
     regions.find_region(text)
     assert len(regions.locate(text).rest) <= 4 * len(text)
+
+
+def test_names_of_codes_follow_the_language_and_leave_other_words_alone():
+    with translation.override("zh-hans"):
+        assert regions.names_of("11", "1101", "110105") == ["北京市", "朝阳区"]
+        assert regions.names_of("", "云外城", "") == ["云外城"]
+    with translation.override("en"):
+        assert regions.names_of("44", "4403", "") == ["Guangdong", "Shenzhen"]

@@ -22,7 +22,7 @@ from kernel.accounts.actors import Actor
 from kernel.accounts.roles import Right
 from kernel.contracts import LeadEvent
 from kernel.errors import Conflict, Invalid
-from kernel.reference.queries import brand_choices, series_choices
+from kernel.reference.queries import brand_choices, car_name, series_choices
 from kernel.ui.lists import Choice, Column, DateRange, ListPage, Search, Toggle
 
 WORK = (Right.LEADS_WORK_OWN, Right.LEADS_WORK_ALL)
@@ -42,6 +42,24 @@ def phone(lead: Lead) -> str:
     return person.customer.phone if person is not None and not lead.is_offered else ""
 
 
+#: What is wanted with a car (ADF 1.0, `vehicle/@interest`).
+INTERESTS = {
+    "buy": gettext_lazy("Buy"),
+    "test-drive": gettext_lazy("Test drive"),
+    "lease": gettext_lazy("Lease"),
+    "trade-in": gettext_lazy("Trade in"),
+    "sell": gettext_lazy("Sell"),
+}
+
+
+def line_words(line: dict[str, Any]) -> str:
+    """A car that was spoken of, in a line of words; what is no code of the catalogue stands as it came."""
+    interest = line.get("interest") or ""
+    codes = {name: str(line.get(name) or "") for name in ("brand", "series", "model", "variant")}
+    parts = (INTERESTS.get(interest, interest), car_name(**codes), line.get("year"), line.get("comment"))
+    return " · ".join(str(part) for part in parts if part)
+
+
 class LeadList(AuditedExport, ListPage):
     """Leads, the newest offer first: those still wait for an answer."""
 
@@ -55,7 +73,7 @@ class LeadList(AuditedExport, ListPage):
         Column("state", gettext_lazy("State"), kind="state", sort="state"),
         Column("channel", gettext_lazy("Channel"), value="channel_label", sort="channel"),
         Column("source", gettext_lazy("Source")),
-        Column("district", gettext_lazy("District")),
+        Column("place", gettext_lazy("Place")),
         Column("offered_at", pgettext_lazy("time", "Offered"), kind="datetime", sort="offered_at"),
         Column("respond_before", gettext_lazy("Answer before"), kind="datetime", sort="respond_before"),
         Column("consultant", gettext_lazy("Consultant"), sort="consultant__name"),
@@ -125,6 +143,7 @@ def _lead_page(request: HttpRequest, found: Lead, decline_form: DeclineForm) -> 
         "open": found.is_offered and queries.is_open_offer(found),
         "may_work": may_work,
         "may_see_prospect": person is not None and request.user.has(Right.SALES_READ),
+        "lines": [line_words(line) for line in found.lines],
         "events": events,
         "candidates": _candidates(found),
         "decline_form": decline_form,
