@@ -15,6 +15,8 @@ from dealer.sales.actions import refresh_temperatures
 from dealernet.demo import plan, present, setup
 from dealernet.demo.engine import World, say
 from dealernet.demo.plan import READY, REST
+from dealernet.demo.times import at
+from kernel.audit.models import Entry, Origin
 from kernel.tenancy.bindings import bound
 
 PLAN = "demo.json"
@@ -43,12 +45,11 @@ def make(
     began = time.monotonic()
     world = World(seed=kept["seed"], scale=kept["scale"], today=datetime.fromisoformat(kept["today"]))
     if part == READY:
-        from dealernet.demo.times import at
-
         setup.prepare(seed=world.seed, since=at(world.first_day, 8), say=say, steward_works=steward_works)
         setup.write_sign_ins(data)
     world.open()
     _write_without_waiting(world)
+    audited = _audited(world)
     stories = plan.stories(world, part)
     tell = _Progress(world, part)
     world.live(stories, progress=tell, pause=PAUSE if part == REST else 0.0)
@@ -59,7 +60,7 @@ def make(
             refresh_temperatures()
     kept["finished"].append(part)
     _write(data, kept)
-    return _figures(world, part, len(stories), time.monotonic() - began)
+    return _figures(world, part, len(stories), _audited(world) - audited, time.monotonic() - began)
 
 
 def _kept(data: Path, seed: int, scale: float) -> dict[str, Any]:
@@ -97,24 +98,26 @@ class _Progress:
         now = time.monotonic()
         if now - self.said > (10 if self.part == READY else 30):
             self.said = now
-            first = self.world.first_day
-            share = (day - first).days / max((self.world.last_day - first).days, 1)
+            first = self.world.window if self.part == READY else self.world.first_day
+            share = max((day - first).days, 0) / max((self.world.last_day - first).days, 1)
             rate = steps / (now - self.began)
-            say(f"Demo history: {day} ({share:.0%}), {steps} steps, {rate:.0f} a second")
+            say(f"Demo history: {day} ({share:.0%}), {steps} events, {rate:.0f} a second")
 
 
-def _figures(world: World, part: str, stories: int, seconds: float) -> dict[str, Any]:
-    from kernel.audit.models import Entry
-
+def _audited(world: World) -> int:
+    """How many rows of the audit trail are the demo's."""
     rows = 0
     for side in world.sides.values():
         with bound(side.binding):
-            rows += Entry.objects.filter(origin="demo").count()
+            rows += Entry.objects.filter(origin=Origin.DEMO).count()
+    return rows
+
+
+def _figures(world: World, part: str, stories: int, audited: int, seconds: float) -> dict[str, Any]:
     figures = world.figures
-    rate = figures.steps / seconds
     say(
-        f"Demo data ({part}): {stories} stories, {figures.steps} steps, {rows} audited actions in all, "
-        f"{figures.messages} messages moved, {seconds:.1f} s, {rate:.0f} steps a second"
+        f"Demo data ({part}): {stories} stories, {figures.steps} events, {audited} audited actions, "
+        f"{figures.messages} messages applied, {seconds:.1f} s, {audited / seconds:.0f} audited actions a second"
     )
     for line in figures.refused[:20]:
         say(f"  refused: {line}")
@@ -123,7 +126,7 @@ def _figures(world: World, part: str, stories: int, seconds: float) -> dict[str,
         "stories": stories,
         "steps": figures.steps,
         "known": figures.known,
-        "audited": rows,
+        "audited": audited,
         "messages": figures.messages,
         "refused": figures.refused,
         "seconds": round(seconds, 1),
