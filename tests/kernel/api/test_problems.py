@@ -139,10 +139,7 @@ def test_problems_speak_the_language_asked_for(caller, north, language):
     assert answer["Content-Language"] == language.lower()
     client = caller(north, "sales_manager", language=language)
     message = check(post(client, {"subject": "x"}), 422, "invalid")["errors"][0]["message"]
-    assert (
-        message
-        == {"zh-Hans": "该字段是必填项。", "zh-Hant": "此為必需欄位。", "en": "This field is required."}[language]
-    )
+    assert message == {"zh-Hans": "此项必填。", "zh-Hant": "此欄必填。", "en": "This field is required."}[language]
 
 
 def test_without_accept_language_the_person_decides(caller, north):
