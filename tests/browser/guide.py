@@ -192,7 +192,7 @@ PICTURES: tuple[Picture, ...] = (
         "general_manager",
         "desktop",
         "zh-hans",
-        "/sharing/ledger/?contract=Owner&sort=-event_at",
+        "/sharing/ledger/?contract=Owner",
     ),
     Picture(
         "sharing-message",
@@ -201,7 +201,7 @@ PICTURES: tuple[Picture, ...] = (
         "desktop",
         "en",
         "/sharing/ledger/?contract=Owner&level=pseudonymous",
-        (follow("/sharing/ledger/" + ID),),
+        (follow("/sharing/ledger/" + ID), show("main tbody tr >> nth=4")),
     ),
     # -- customer relations
     Picture("crm-customers", "north", "crm_manager", "desktop", "en", "/customers/"),
