@@ -24,7 +24,7 @@ PAGES: dict[tuple[str, str], tuple[str, ...]] = {
         "/exchange/",
         "/agreements/",
     ),
-    ("portal", "warranty_analyst"): ("/", "/claims/>", "/claims/all/", "/service-visits/>", "/insight/claims/"),
+    ("portal", "warranty_analyst"): ("/", "/claims/>", "/claims/all/", "/service-visits/>"),
     ("portal", "crm_analyst"): ("/owners/>", "/insight/owners/", "/insight/service/"),
     ("portal", "network_admin"): ("/", "/catalogue/", "/catalogue/models/", "/people/", "/exchange/", "/audit/>"),
     ("portal", "privacy_officer"): ("/agreements/", "/exchange/messages/>"),
@@ -88,15 +88,15 @@ def test_main_pages(person, host, login, screen, language):
         opened = next((one for one in addresses if ONE_THING.fullmatch(one or "")), None)
         if opened:
             wrong += look_at(somebody, opened)
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
 
 
 def look_at(somebody, path):
     """Open a page; what is wrong with it, in words."""
     somebody.errors.clear()
     answer = somebody.page.goto(somebody.network.url(somebody.host, path), wait_until="load")
-    name = urlparse(path).path.strip("/").replace("/", "-") or "start"
-    somebody.shot(name[:60])
+    name = re.sub(r"[^/]*[0-9][^/]*", "one", urlparse(path).path.strip("/")).replace("/", "-") or "start"
+    somebody.shot(name)
     assert answer is not None
     found = [] if answer.status == 200 else [f"{path}: status {answer.status}"]
     if somebody.page.locator("html").get_attribute("lang").lower() != somebody.language:

@@ -121,7 +121,7 @@ def test_story(person):
     a_manager_approves(person, contract)
     vin = the_car_is_delivered(consultant, contract, customer)
     the_portal_knows_of_the_sale(person, lead, vin)
-    order, claim = the_car_comes_to_the_workshop(person, number, vin)
+    order, claim = the_car_comes_to_the_workshop(person, number, customer, vin)
     the_analyst_decides(person, claim)
     the_adviser_reads_the_answer(person, order, claim)
     the_dealership_stops_names(person, consultant, customer)
@@ -174,6 +174,9 @@ def the_consultant_accepts(consultant, lead, number):
     page.wait_for_url(f"**/leads/{lead}/")
     assert number not in page.content()
     assert page.locator("main a[href^='tel:']").count() == 0
+    words = page.locator("main").inner_text()
+    assert "北京市" in words
+    assert not re.search(r"\b1101\b|\b[A-Z]{2}-[A-Z]{2}\b", words), "codes instead of names"
     look(consultant, "lead-offered")
     post(page, f"/leads/{lead}/accept/")
     assert page.locator(f"main a[href='tel:+86{number}']").count() >= 1
@@ -296,7 +299,7 @@ def the_portal_knows_of_the_sale(person, lead, vin):
     look(analyst, "vehicle")
 
 
-def the_car_comes_to_the_workshop(person, number, vin):
+def the_car_comes_to_the_workshop(person, number, customer, vin):
     """Booked, arrived, repaired, closed; the visit goes up and the claim is sent."""
     adviser = person("north", "service_adviser")
     page = adviser.go("/customers/new/")
@@ -313,9 +316,8 @@ def the_car_comes_to_the_workshop(person, number, vin):
     look(adviser, "appointment-form")
     send(page)
     assert path_of(page) == "/appointments/"
-    row = page.locator("article", has_text="沈听雨").last
     look(adviser, "appointments")
-    follow(page, row.locator("a[href$='/arrive/']"))
+    follow(page, page.locator(f"article:has(a[href='{customer}']) a[href$='/arrive/']"))
 
     enter(page, odometer_km="5", complaints=f"{COMPLAINT_PAID}\n{COMPLAINT_WARRANTY}")
     send(page)
