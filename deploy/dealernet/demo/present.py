@@ -23,7 +23,7 @@ from kernel.audit.models import Origin
 from kernel.tenancy.bindings import bound
 from oem.leads import actions as intake
 
-OFFERED, UNREAD, DRIVES, OVERDUE = 3, 2, 3, 5
+OFFERED, UNREAD, DRIVES, OVERDUE, DUE = 3, 2, 3, 5, 5
 
 
 def make(world: World) -> None:
@@ -84,7 +84,7 @@ def _drives(world: World, slug: str) -> None:
 
 
 def _calls(world: World, slug: str) -> None:
-    """This morning's calls: of the contacts that are overdue some stay, the others are due today or later."""
+    """This morning's calls: some contacts stay overdue, some more are due this afternoon, the rest later."""
     side = world.sides[slug]
     key = f"calls/{slug}"
     if key in world.done:
@@ -92,11 +92,13 @@ def _calls(world: World, slug: str) -> None:
     rng = world.rng(key)
     with bound(side.binding), coming_from(Origin.DEMO, key), transaction.atomic():
         today = derive.today()
-        overdue = Prospect.objects.filter(
-            state=ProspectState.OPEN, consultant__isnull=False, contracts=None, next_contact_on__lt=today
-        )
-        for prospect in overdue.order_by("-next_contact_on", "created_at", "id")[OVERDUE:]:
-            wait = rng.choice((0, 0, 0, 1, 2, 3, 5))
+        open_ones = Prospect.objects.filter(
+            state=ProspectState.OPEN, consultant__isnull=False, contracts=None, next_contact_on__isnull=False
+        ).order_by("next_contact_on", "created_at", "id")
+        late = list(open_ones.filter(next_contact_on__lt=today))[OVERDUE:]
+        coming = list(open_ones.filter(next_contact_on__gt=today))[: max(0, DUE - len(late))]
+        for place, prospect in enumerate([*late, *coming]):
+            wait = 0 if place < DUE else rng.choice((1, 2, 3, 5))
             result = "thinking" if wait else "interested"
             record_follow_up(
                 actor=side.by_id[prospect.consultant_id],

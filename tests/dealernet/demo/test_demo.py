@@ -78,7 +78,8 @@ def test_what_stands_before_ready_is_alive_in_every_department(made):
             assert Claim.objects.filter(state="sent_back").exists()
             assert StockVehicle.objects.filter(state="in_stock").exists()
             assert StockVehicle.objects.filter(state="in_transit").exists()
-            assert Prospect.objects.filter(state="open", next_contact_on__isnull=False).exists()
+            today = clock.today("Asia/Shanghai")
+            assert Prospect.objects.filter(state="open", next_contact_on=today).count() >= 3
             assert all(vin.is_acceptable(number) for number in Vehicle.objects.values_list("vin", flat=True))
     with bound(Portal()):
         assert Lead.objects.filter(state=LeadState.NEEDS_REVIEW).count() >= 2
