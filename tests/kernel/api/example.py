@@ -111,7 +111,7 @@ class Broken(ApiView):
     required: ClassVar[Any] = {"GET": None}
     errors: ClassVar[dict[str, Exception]] = {
         "missing": Missing(),
-        "conflict": Conflict("already_taken", "Somebody was faster."),
+        "conflict": Conflict("somebody_was_faster", "Somebody was faster."),
         "transition": IllegalTransition(User(), "new", "done"),
         "invalid": Invalid({"vin": "The VIN has 17 characters.", "": "Nothing fits."}, code="vin_length"),
         "too_many": TooMany(7),

@@ -33,7 +33,7 @@ def post(client, body, **kw):
     ("kind", "status", "type_", "code"),
     [
         ("missing", 404, "not_found", "not_found"),
-        ("conflict", 409, "conflict", "already_taken"),
+        ("conflict", 409, "conflict", "somebody_was_faster"),
         ("transition", 409, "illegal_transition", "illegal_transition"),
         ("invalid", 422, "invalid", "vin_length"),
         ("too_many", 429, "too_many_requests", "too_many_requests"),

@@ -127,9 +127,9 @@ CORPUS = UNREADABLE | HOSTILE
 def test_bad_input_is_answered_within_a_second(name):
     data = CORPUS[name]
     assert len(data) <= LIMIT
-    begun = time.perf_counter()
+    begun = time.process_time()  # of this process alone, whatever else the machine does
     document = adf.parse(data, content_type=None, default_timezone=SHANGHAI)
-    elapsed = time.perf_counter() - begun
+    elapsed = time.process_time() - begun
     assert elapsed < 1
     assert document.readable is bool(document.leads)
     assert len(document.issues) <= 200
