@@ -38,7 +38,7 @@ FLAGS = [
 #: The languages as pages name them to browsers and screen readers.
 TAGS = {"zh-hans": "zh-Hans", "zh-hant": "zh-Hant", "en": "en"}
 VIEWPORTS = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1280, "height": 900}}
-SCALE = os.environ.get("DEALERNET_BROWSER_SCALE", "0.1")
+SCALE = os.environ.get("DEALERNET_BROWSER_SCALE", "0.05")
 
 
 @dataclass(frozen=True)
