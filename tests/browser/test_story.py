@@ -124,7 +124,7 @@ def test_story(person):
     order, claim = the_car_comes_to_the_workshop(person, number, customer, vin)
     the_analyst_decides(person, claim)
     the_adviser_reads_the_answer(person, order, claim)
-    the_dealership_stops_names(person, consultant, customer)
+    the_dealership_stops_names(person, consultant, customer, vin)
 
 
 def a_series_in_stock(consultant):
@@ -413,7 +413,7 @@ def the_adviser_reads_the_answer(person, order, claim):
     look(adviser, "order-decided")
 
 
-def the_dealership_stops_names(person, consultant, customer):
+def the_dealership_stops_names(person, consultant, customer, vin):
     """The switch to counts holds from the next change on, and the ledger says so."""
     manager = person("north", "general_manager")
     card = "main section:has(a[href='/sharing/ledger/?contract=Owner'])"
@@ -434,8 +434,13 @@ def the_dealership_stops_names(person, consultant, customer):
             "what was kept back",
         )
         look(manager, "ledger")
-        follow(page, page.locator("main a[href^='/sharing/ledger/']:not([href*='?'])"))
-        assert "沈听雨" not in page.locator("main").inner_text()
+        latest = page.locator("main tbody a[href^='/sharing/ledger/']").first
+        assert latest.inner_text().startswith(vin)
+        follow(page, latest)
+        fields = page.locator("main tbody tr").all()
+        assert len(fields) > 10
+        assert {field.locator("td, th").nth(2).inner_text().strip() for field in fields} == {"–"}
+        assert all(len(field.locator("td, th").nth(3).inner_text()) > 4 for field in fields), "a reason for each field"
         look(manager, "ledger-message")
     finally:
         page = manager.go("/sharing/")
