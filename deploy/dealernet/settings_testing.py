@@ -6,3 +6,5 @@ from dealernet.settings import BASE_DOMAIN
 assert BASE_DOMAIN == "localhost"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CELERY_TASK_ALWAYS_EAGER = False
+# Every test client loads the middleware anew; reading all static files each time would be half of its work.
+WHITENOISE_AUTOREFRESH = True

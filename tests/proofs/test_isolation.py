@@ -22,7 +22,7 @@ from kernel.tenancy import directory, steward
 from kernel.tenancy.bindings import Dealer
 from kernel.testing.network import NORTH, Network
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("proofs")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800), pytest.mark.xdist_group("proofs")]
 
 SEED = int(os.environ.get("PROOF_SEED") or random.randrange(10**6))
 

@@ -23,6 +23,7 @@ from uuid import UUID, uuid4
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
+from django.test.client import ClientHandler
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from dealernet.proofs import Result
@@ -197,6 +198,7 @@ class Prober:
         self.limit = limit
         self.sample = sample
         self.random = random.Random(seed)  # noqa: S311 - picks probes, no secret
+        self._handler = ClientHandler(enforce_csrf_checks=True)  # its middleware is loaded once
         self._cookies: dict[tuple[str, str], str] = {}
         self._bearers: dict[tuple[str, str, str], str] = {}
 
@@ -207,9 +209,8 @@ class Prober:
         self.result.count("http_probes")
         cache.clear()
         method = method or row.method
-        client = Client(
-            enforce_csrf_checks=True, raise_request_exception=False, headers={"host": f"{asker.host}.localhost"}
-        )
+        client = Client(raise_request_exception=False, headers={"host": f"{asker.host}.localhost"})
+        client.handler = self._handler
         if asker.cookie:
             client.cookies["__Host-sid"] = asker.cookie
         client.cookies["__Host-csrf"] = "x" * 32
