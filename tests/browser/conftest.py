@@ -123,6 +123,10 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
+#: The cookies of those who have signed in: (port, host, login) → what a browser keeps.
+SIGNED_IN: dict[tuple[int, str, str], Any] = {}
+
+
 class Person:
     """Somebody signed in at one host, with one kind of screen and one language."""
 
@@ -147,12 +151,19 @@ class Person:
         return self.page
 
     def sign_in(self) -> None:
-        """Through the sign-in page, as anybody would."""
+        """Through the sign-in page, as anybody would; a second screen of the same person goes on with that."""
+        kept = SIGNED_IN.get((self.network.port, self.host, self.login))
+        if kept:
+            self.context.add_cookies(kept)
+            self.go("/account/")
+            if "/sign-in" not in self.page.url:
+                return
         self.go("/sign-in/")
         self.page.fill("input[name=login]", self.login)
         self.page.fill("input[name=password]", self.network.password(self.host, self.login))
         self.page.press("input[name=password]", "Enter")
         self.page.wait_for_url(lambda url: "/sign-in" not in url)
+        SIGNED_IN[(self.network.port, self.host, self.login)] = self.context.cookies()
 
     def speak(self, language: str) -> None:
         """Switch the language through the menu's form."""

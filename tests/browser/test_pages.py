@@ -68,10 +68,23 @@ PAGES: dict[tuple[str, str], tuple[str, ...]] = {
 ONE_THING = re.compile(r"/[a-z-]+/(?:[a-z-]+/)?[^/?#]*[0-9][^/?#]*/")
 SCREENS = [("phone", "zh-hans"), ("desktop", "en")]
 TRADITIONAL = {("portal", "lead_desk"), ("north", "sales_consultant"), ("north", "service_adviser")}
+#: Who does little beside what others do is looked at on the phone only.
+PHONE_ONLY = {
+    ("north", "service_manager"),
+    ("north", "receptionist"),
+    ("north", "crm_manager"),
+    ("north", "finance_clerk"),
+    ("north", "it_admin"),
+    ("east", "general_manager"),
+    ("south", "sales_consultant"),
+}
 CASES = [
-    (host, login, screen, language)
-    for host, login in PAGES
-    for screen, language in SCREENS + ([("phone", "zh-hant")] if (host, login) in TRADITIONAL else [])
+    (*who, screen, language)
+    for who in PAGES
+    for screen, language in [
+        *(SCREENS[:1] if who in PHONE_ONLY else SCREENS),
+        *([("phone", "zh-hant")] if who in TRADITIONAL else []),
+    ]
 ]
 
 
