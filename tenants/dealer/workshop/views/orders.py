@@ -104,7 +104,7 @@ class OrderList(ListPage):
         columns = [
             Column("number", _("Order"), value=str, sort="number", phone="subtitle"),
             Column("car", _("Car"), value=lambda order: queries.title_of(order.vehicle), phone="title"),
-            Column("plate", _("Plate"), value="vehicle.plate"),
+            Column("plate", _("Plate"), value="vehicle.plate", nowrap=True),
             Column("vin", _("VIN"), value="vehicle.vin", kind="vin"),
             Column("state", _("State"), kind="state", sort="state", phone="badge"),
             Column("kind", pgettext("visit", "Reason"), sort="kind"),
