@@ -39,7 +39,11 @@ def run(args: argparse.Namespace) -> int:
     import dealernet.celery_app  # noqa: F401 - without it hints would look for a broker of Celery's own choice
 
     django.setup()
+    from django.conf import settings
+
     from dealernet.demo import run as demo
+
+    settings.PASSWORD_HASHERS = ["dealernet.demo.setup.OneHash"]
 
     part = demo.REST if args.rest else demo.READY
     figures = demo.make(part, data=Path(os.environ["DEALERNET_DATA"]), seed=args.seed, scale=args.scale)

@@ -129,3 +129,12 @@ def test_everyone_may_sign_in_and_the_list_is_for_its_owner_only(made):
             person = User.objects.get(login=entry["login"])
             assert person.role == entry["role"]
             assert person.check_password(entry["password"])
+
+
+def test_one_hash_for_one_password_still_tells_right_from_wrong():
+    hasher = setup.OneHash()
+    first, second = (hasher.encode("xinghe-demo-2026", hasher.salt()) for _ in range(2))
+    assert first == second
+    assert hasher.verify("xinghe-demo-2026", first)
+    assert not hasher.verify("xinghe-demo-2025", first)
+    assert not hasher.must_update(first)
