@@ -95,6 +95,7 @@ class Network:
     def __init__(self, *, host: str, port: str = "", name: str = "dealernet_test") -> None:
         self.name = name
         self.template = f"{name}_template"
+        self._disconnect()  # what idles in the pool belongs to whatever network was there before
         connection.settings_dict.update({"HOST": host, "PORT": port, "NAME": name})
         self.portal = Side("portal", Portal())
         self.north = Side("north", Dealer(NORTH))
