@@ -30,7 +30,7 @@ from kernel.accounts.access import requires
 from kernel.accounts.actors import Actor
 from kernel.accounts.roles import Right
 from kernel.contracts import Level, Purpose
-from kernel.errors import Conflict, Invalid
+from kernel.errors import Conflict, Forbidden, Invalid
 from kernel.ui.lists import Choice, Column, DateRange, ListPage, Search
 
 page = require_http_methods(["GET", "HEAD", "POST"])
@@ -226,6 +226,8 @@ def agreements(request: HttpRequest) -> HttpResponseBase:
 def agreement(request: HttpRequest, id: str) -> HttpResponseBase:
     """The text of one version with its terms; the place where it is signed."""
     found = queries.access_agreement_for_reading(id, request.user)
+    if request.method == "POST" and not request.user.has(Right.SHARING_CHANGE):
+        raise Forbidden(Right.SHARING_CHANGE)
     form = None
     if found.state == AgreementState.PROPOSED and request.user.has(Right.SHARING_CHANGE):
         present = {grant.contract: grant.ceiling for grant in queries.switchboard()}
