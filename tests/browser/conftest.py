@@ -86,6 +86,7 @@ def network() -> Iterator[Running]:
         [sys.executable, "-m", "dealernet", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     lines: list[str] = []
+    reader: threading.Thread | None = None
     assert process.stdout is not None
     try:
         for line in process.stdout:
@@ -103,6 +104,10 @@ def network() -> Iterator[Running]:
             process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
+            process.wait()
+        if reader is not None:
+            reader.join(10)
+        process.stdout.close()
         shutil.rmtree(folder, ignore_errors=True)
 
 
