@@ -5,6 +5,7 @@ import pytest
 from django.utils import timezone, translation
 
 from kernel import clock
+from kernel.testing import clocks
 from kernel.ui.templatetags import ui
 
 
@@ -66,6 +67,20 @@ def test_dates_are_local_and_in_the_readers_order():
         assert ui.local_text(date(2026, 11, 3), "day") == "3 Nov"
         with translation.override("zh-hans"):
             assert ui.local_text(moment) == "2026年11月4日 02:05"
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", "Wednesday 4 November 2026"),
+        ("zh-hans", "2026年11月4日 星期三"),
+        ("zh-hant", "2026年11月4日 星期三"),
+    ],
+)
+def test_the_day_of_today_is_written_in_words(language, words):
+    moment = datetime(2026, 11, 3, 18, 5, tzinfo=UTC)
+    with clocks.at(moment), timezone.override("Asia/Shanghai"), translation.override(language):
+        assert ui.today() == f'<time datetime="2026-11-04">{words}</time>'
 
 
 def test_the_deadline_turns_amber_and_red():

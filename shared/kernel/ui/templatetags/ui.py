@@ -125,8 +125,8 @@ def relative_text(moment: datetime, now: datetime | None = None) -> str:
 def local_text(value: date | datetime | None, form: str = "datetime") -> str:
     """Local date and time: ``2026年11月3日 14:05`` in Chinese, ``3 Nov 2026, 14:05`` in English.
 
-    ``form`` is datetime, date, time or day (without the year). Datetimes are shown in the current
-    time zone.
+    ``form`` is datetime, date, time, day (without the year) or long (``Tuesday 3 November 2026``,
+    ``2026年11月3日 星期二``). Datetimes are shown in the current time zone.
     """
     if value is None or value == "":
         return "–"
@@ -136,6 +136,7 @@ def local_text(value: date | datetime | None, form: str = "datetime") -> str:
     patterns = {
         "date": "Y年n月j日" if chinese else "j M Y",
         "day": "n月j日" if chinese else "j M",
+        "long": "Y年n月j日 l" if chinese else "l j F Y",
         "time": "H:i",
     }
     if form == "datetime" and isinstance(value, datetime):
@@ -150,7 +151,7 @@ def local(value: Any, form: str = "datetime") -> str:
 
 @register.simple_tag
 def moment(value: datetime | date | None, form: str = "datetime") -> SafeString | str:
-    """``<time>`` element; ``form`` is datetime, date, time, day or relative."""
+    """``<time>`` element; ``form`` is datetime, date, time, day, long or relative."""
     if value is None or value == "":
         return "–"
     if form == "relative" and isinstance(value, datetime):
@@ -162,6 +163,13 @@ def moment(value: datetime | date | None, form: str = "datetime") -> SafeString 
             relative_text(value),
         )
     return format_html('<time datetime="{}">{}</time>', value.isoformat(), local_text(value, form))
+
+
+@register.simple_tag
+def today() -> SafeString:
+    """``<time>`` element of the present day with its weekday, in the current time zone."""
+    now = timezone.localtime(clock.now())
+    return format_html('<time datetime="{}">{}</time>', now.date().isoformat(), local_text(now, "long"))
 
 
 @register.simple_tag
