@@ -204,6 +204,18 @@ for (const name of ["htmx:sendError", "htmx:timeout"]) {
 }
 document.addEventListener("htmx:afterRequest", () => release());
 document.addEventListener("htmx:afterSwap", (event) => { focusProblems(event.target); tick(); });
+// A select whose options are fetched anew keeps what was chosen in it meanwhile, where that is still offered.
+const chosen = new WeakMap();
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.target instanceof HTMLSelectElement) chosen.set(event.detail.target, event.detail.target.value);
+});
+document.addEventListener("htmx:afterSwap", (event) => {
+  const select = event.target;
+  if (!chosen.has(select)) return;
+  const value = chosen.get(select);
+  chosen.delete(select);
+  if ([...select.options].some((option) => option.value === value)) select.value = value;
+});
 document.addEventListener("toast", (event) => toast(event.detail.text || event.detail.value, event.detail.level));
 window.addEventListener("offline", () => toast(text("Offline"), "warning"));
 
