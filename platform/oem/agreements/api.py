@@ -19,7 +19,7 @@ from oem.agreements.queries import DealershipTerms, LastSeen
 def _agreement(one: AgreementText) -> dict[str, Any]:
     return {
         "version": one.version,
-        "published_on": one.published_on.isoformat(),
+        "published_on": one.published_on,
         "notice_days": one.notice_days,
         "digest": one.digest,
         "title": one.title,
@@ -31,7 +31,7 @@ def _agreement(one: AgreementText) -> dict[str, Any]:
 def _seen(seen: LastSeen | None) -> dict[str, Any] | None:
     if seen is None:
         return None
-    return {"level": str(seen.level), "at": seen.at.isoformat(), "agreement_version": seen.agreement_version}
+    return {"level": str(seen.level), "at": seen.at, "agreement_version": seen.agreement_version}
 
 
 def _member(one: DealershipTerms) -> dict[str, Any]:

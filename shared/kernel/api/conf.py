@@ -15,7 +15,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PERMISSION_CLASSES": ["kernel.api.permissions.HasRight"],
     "DEFAULT_THROTTLE_CLASSES": ["kernel.api.throttling.CallerThrottle"],
     "DEFAULT_PARSER_CLASSES": ["kernel.api.parsers.StrictJSONParser"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["kernel.api.renderers.JSONRenderer"],
     "DEFAULT_PAGINATION_CLASS": "kernel.api.pagination.CursorPages",
     "DEFAULT_SCHEMA_CLASS": "kernel.api.schema.Schema",
     "EXCEPTION_HANDLER": "kernel.api.problems.exception_handler",

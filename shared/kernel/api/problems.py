@@ -12,9 +12,9 @@ from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions as drf
-from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
+from kernel.api.renderers import JSONRenderer
 from kernel.errors import DomainError, FieldError, Forbidden, Invalid, Missing, Text, TooMany
 
 MEDIA_TYPE = "application/problem+json"

@@ -16,12 +16,12 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
-from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from kernel import clock
 from kernel.api.problems import ApiProblem
+from kernel.api.renderers import JSONRenderer
 from kernel.idempotency.models import StoredAnswer
 from kernel.tenancy.bindings import current
 

@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils.html import escape
+from django.utils.timezone import localtime
 from tests.oem.sharedrows import NOW, VIN, counts
 
 from exchange.gate import Policy
@@ -128,7 +129,7 @@ def test_what_arrived_shows_its_level_and_agreement(committed, portal, north):
     north_row = next(one for one in answer["dealerships"] if one["dealership"] == "north")
     assert north_row["version"] == "2026-1"
     term = next(term for term in north_row["terms"] if term["contract"] == "VehicleSale")
-    assert term["last_seen"] == {"level": "full", "at": NOW.isoformat(), "agreement_version": "2026-1"}
+    assert term["last_seen"] == {"level": "full", "at": localtime(NOW).isoformat(), "agreement_version": "2026-1"}
 
 
 def test_a_proposal_cannot_be_sent_yet(wall, portal):

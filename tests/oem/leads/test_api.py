@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -121,6 +122,26 @@ def test_the_desk_routes_and_reassigns(token, portal):
     assert (again.status_code, again.json()["type"].rpartition("/")[2]) == (409, "conflict")
     closed = client.post(f"/api/v1/leads/{lead}/close", json.dumps({"reason": "test"}), content_type="application/json")
     assert closed.json()["state"] == "closed"
+
+
+def _times(value):
+    """Every time in a body, at whatever depth."""
+    if isinstance(value, dict):
+        return [time for inner in value.values() for time in _times(inner)]
+    if isinstance(value, list):
+        return [time for inner in value for time in _times(inner)]
+    return [value] if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\dT", value) else []
+
+
+def test_all_times_of_a_lead_are_in_the_networks_time_zone(token, portal):
+    client = token("lead_desk", "intake:write", "leads:read", "leads:write")
+    answer = adf(client, ADF.format(make="星河", model="禾风", mail="w@example.com").encode())
+    lead = answer.json()["leads"][0]["id"]
+    routed = client.post(f"/api/v1/leads/{lead}/route", "{}", content_type="application/json").json()
+    assert _times(routed["timeline"])
+    assert _times(routed["lease"])
+    assert _times(routed["routing"])
+    assert {time[-6:] for time in _times(routed)} == {"+08:00"}
 
 
 @pytest.mark.parametrize("role", [r for r in Role if r.tier == "portal"])
