@@ -5,6 +5,8 @@ anew with h11, so what the tiers read is what was checked here. A second port se
 whatever the Host header says.
 
     python -m dealernet.frontdoor --port 8000 --base localhost --portal SOCKET --dealers SOCKET
+
+What a client says about itself in ``X-Forwarded-…`` is removed, unless it is a trusted proxy (dealernet.proxies).
 """
 
 import argparse
@@ -14,6 +16,7 @@ import json
 import re
 import resource
 import signal
+import socket
 import sys
 import time
 from collections import Counter, deque
@@ -24,11 +27,14 @@ from uuid import uuid4
 
 import h11
 
+from dealernet import proxies
+
 HEADER_BYTES = 32 * 1024
 HEADER_COUNT = 100
 CHUNK = 64 * 1024
 BUSY_LIMIT = 256  # requests at once in one tier; more wait
 CLIENT_LIMIT = 2000  # open client connections
+LOOPBACK = ("127.0.0.1", "::1")  # browsers try ::1 first for *.localhost
 
 # Headers that concern one connection only (RFC 9110, 7.6.1), or that the tiers must be able to trust.
 HOP_BY_HOP = frozenset(
@@ -106,7 +112,19 @@ def _say(what: str, tier: str, request: h11.Request | None) -> str:
 
 
 def _header(request: h11.Request, name: bytes) -> bytes:
-    return next((value for key, value in request.headers if key == name), b"")
+    return next(iter(_headers(request, name)), b"")
+
+
+def _headers(request: h11.Request, name: bytes) -> list[bytes]:
+    return [value for key, value in request.headers if key == name]
+
+
+def has_ipv6() -> bool:
+    """Whether this machine can listen on ``::1``."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET6) as probe:
+        probe.bind(("::1", 0))
+        return True
+    return False
 
 
 class Upstream:
@@ -197,7 +215,8 @@ class Client:
         self.reader, self.writer, self.times = reader, writer, times
         self.conn = h11.Connection(h11.SERVER, max_incomplete_event_size=HEADER_BYTES)
         peer = writer.get_extra_info("peername")
-        self.address = str(peer[0]) if peer else "unknown"
+        self.peer = str(peer[0]) if peer else "unknown"
+        self.origin = proxies.Origin(self.peer)
         self.request: h11.Request | None = None
         self.request_id = ""
         self.status = 0
@@ -351,8 +370,10 @@ class FrontDoor:
         dealers: str | None,
         times: Times | None = None,
         log: Callable[[str], None] | None = None,
+        trusted: Sequence[proxies.Network] = (),
     ) -> None:
         self.times = times or Times()
+        self.trusted = trusted
         self.portal = Tier("portal", portal, self.times)
         self.dealers = Tier("dealers", dealers, self.times)
         self.base = base
@@ -365,10 +386,19 @@ class FrontDoor:
 
     # -- life ------------------------------------------------------------------------------------------------
 
-    async def listen(self, port: int, management_port: int, hosts: Sequence[str] = ("127.0.0.1",)) -> None:
-        """Open both ports. Raises OSError when one is taken."""
-        for number, dispatch in ((port, self._pass_on), (management_port, self._manage)):
-            for host in hosts:
+    async def listen(self, port: int, management_port: int, hosts: Sequence[str] = LOOPBACK) -> None:
+        """Open both ports, the management port on this machine alone. Raises OSError when one is taken.
+
+        A machine without IPv6 has no ``::1``; there the other address does.
+        """
+        lacking = () if has_ipv6() else ("::1",)
+        for number, dispatch, addresses in (
+            (port, self._pass_on, hosts),
+            (management_port, self._manage, LOOPBACK),
+        ):
+            for host in addresses:
+                if host in lacking:
+                    continue
                 self._servers.append(
                     await asyncio.start_server(
                         self._handler(dispatch), host, number, backlog=1024, limit=CHUNK, reuse_address=True
@@ -438,6 +468,9 @@ class FrontDoor:
         began = time.monotonic()
         host = b"-"
         tier: Tier | None = None
+        client.origin = proxies.origin_of(
+            client.peer, _headers(request, b"x-forwarded-for"), _headers(request, b"x-forwarded-proto"), self.trusted
+        )
         try:
             host = check(request)
             tier = self.portal if host == self._portal_host else self.dealers
@@ -463,8 +496,8 @@ class FrontDoor:
             if self._log is not None:
                 path = request.target.partition(b"?")[0].decode("ascii", "replace")  # queries may name people
                 self._log(
-                    f"{client.address} {host.decode('ascii', 'replace')} {request.method.decode('ascii')} {path} "
-                    f"{client.status} {took * 1000:.0f}ms {client.request_id}"
+                    f"{client.origin.address} {host.decode('ascii', 'replace')} "
+                    f"{request.method.decode('ascii')} {path} {client.status} {took * 1000:.0f}ms {client.request_id}"
                 )
 
     async def _exchange(self, client: Client, request: h11.Request, tier: Tier) -> None:
@@ -472,8 +505,8 @@ class FrontDoor:
         if _header(request, b"transfer-encoding"):
             headers.append((b"transfer-encoding", b"chunked"))
         headers += [
-            (b"x-forwarded-for", client.address.encode()),
-            (b"x-forwarded-proto", b"http"),
+            (b"x-forwarded-for", client.origin.address.encode()),
+            (b"x-forwarded-proto", b"https" if client.origin.secure else b"http"),
             (b"x-request-id", client.request_id.encode()),
         ]
         head = h11.Request(method=request.method, target=request.target, headers=headers)
@@ -681,16 +714,13 @@ def merge(texts: dict[str, str]) -> list[str]:
     return [line for family in samples for line in (*heads.get(family, []), *samples[family])]
 
 
-async def serve(door: FrontDoor, port: int, management_port: int) -> None:
+async def serve(door: FrontDoor, port: int, management_port: int, hosts: Sequence[str] = LOOPBACK) -> None:
     """Run until SIGINT or SIGTERM."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(signum, stop.set)
-    await door.listen(port, management_port)
-    # Browsers try ::1 first for *.localhost. Machines without IPv6 simply do not have it.
-    with contextlib.suppress(OSError):
-        await door.listen(port, management_port, ("::1",))
+    await door.listen(port, management_port, hosts)
     await stop.wait()
     await door.stop()
 
@@ -702,6 +732,8 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--base", default="localhost", help="base domain")
     parser.add_argument("--portal", metavar="SOCKET", help="Unix socket of the portal's web processes")
     parser.add_argument("--dealers", metavar="SOCKET", help="Unix socket of the dealers' web processes")
+    parser.add_argument("--listen", metavar="ADDRESS", action="append", help="this machine alone by default")
+    parser.add_argument("--trusted-proxy", metavar="NETWORK", action="append", default=[])
     args = parser.parse_args(words)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536) if hard > 0 else 65536, hard))
@@ -709,8 +741,14 @@ def main(words: Sequence[str] | None = None) -> int:
     def log(line: str) -> None:
         sys.stdout.write(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {line}\n")
 
-    door = FrontDoor(base=args.base, portal=args.portal, dealers=args.dealers, log=log)
-    asyncio.run(serve(door, args.port, args.management_port or args.port + 1))
+    door = FrontDoor(
+        base=args.base,
+        portal=args.portal,
+        dealers=args.dealers,
+        log=log,
+        trusted=proxies.networks(args.trusted_proxy),
+    )
+    asyncio.run(serve(door, args.port, args.management_port or args.port + 1, args.listen or LOOPBACK))
     return 0
 
 

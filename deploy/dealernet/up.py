@@ -2,21 +2,24 @@
 
 import argparse
 import contextlib
+import errno
+import ipaddress
 import json
 import os
 import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dealernet import config, keys
+from dealernet import config, keys, proxies
 from dealernet.config import ConfigurationError, Database, Network
 from dealernet.embedded import launch
 from dealernet.embedded.postgres import PostgresServer
 from dealernet.embedded.valkey import ValkeyServer
+from dealernet.frontdoor import LOOPBACK
 from dealernet.supervisor import Process, Stage, StopRequested, Supervisor
 
 PORTAL, DEALERS = "portal", "dealers"
@@ -45,21 +48,26 @@ def base_environment() -> dict[str, str]:
     }
 
 
-def check_ports(port: int) -> None:
-    """Raises ConfigurationError when the port or the one after it is taken."""
-    for number in (port, port + 1):
-        for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+def check_ports(port: int, listen: Sequence[str] = LOOPBACK) -> None:
+    """Raises ConfigurationError when the port or the one after it is taken, or an address is not this machine's."""
+    for number, hosts in ((port, listen), (port + 1, LOOPBACK)):
+        for host in hosts:
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
             with contextlib.suppress(OSError), socket.socket(family) as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
                 try:
                     probe.bind((host, number))
                 except PermissionError:
                     raise ConfigurationError(f"Port {number} is not free for this user. Use --port.") from None
                 except OSError as error:
-                    if error.errno in (98, 48):  # EADDRINUSE; anything else: no such address family here
+                    if error.errno == errno.EADDRINUSE:
                         raise ConfigurationError(
                             f"Port {number} on {host} is already in use. Stop the other program, or use --port."
                         ) from None
+                    if host not in LOOPBACK:  # a machine may well have no ::1
+                        raise ConfigurationError(f"{host} is no address of this machine. See --listen.") from None
 
 
 def http_answers(path: Path, host: str) -> bool:
@@ -111,6 +119,8 @@ class Options:
     scale: float = 1.0
     without: frozenset[str] = frozenset()
     as_json: bool = False
+    listen: tuple[str, ...] = LOOPBACK
+    trusted_proxies: tuple[str, ...] = ()
 
     @property
     def tiers(self) -> list[str]:
@@ -137,7 +147,7 @@ class Up:
 
     def run(self) -> int:
         """Start, serve, stop. Returns the exit status."""
-        check_ports(self.options.port)
+        check_ports(self.options.port, self.options.listen)
         self._prepare_folder()
         try:
             self.supervisor.open()
@@ -151,6 +161,11 @@ class Up:
             self.supervisor.close()
         self.say("Stopped.")
         return 0
+
+    @property
+    def _local(self) -> bool:
+        """Whether browsers take plain http at our hosts for safe."""
+        return self.base_domain == "localhost" or self.base_domain.endswith(".localhost")
 
     # -- preparing -------------------------------------------------------------------------------------------
 
@@ -166,10 +181,10 @@ class Up:
             raise ConfigurationError(f"The data folder {self.data} cannot be used: {error.strerror}.") from None
         if not os.access(self.data, os.R_OK | os.W_OK | os.X_OK):
             raise ConfigurationError(f"The data folder {self.data} belongs to somebody else. Use --data.")
-        if self.base_domain != "localhost" and not self.base_domain.endswith(".localhost"):
+        if not self._local and not self.options.trusted_proxies:
             self.say(
                 f"Browsers send sign-in cookies over http to *.localhost only: on {self.base_domain} put a proxy that "
-                "speaks https in front."
+                "speaks https in front, and name it with --trusted-proxy."
             )
 
     def _start(self) -> None:
@@ -207,7 +222,7 @@ class Up:
         if self.options.demo:
             self.say("Making the demo data that stands before READY …")
             self.supervisor.run(self._demo("--until-ready", name="demo"))
-            self.supervisor.start(self._demo("--rest", name="demo-rest"))
+            self.supervisor.start(self._demo("--rest", name="demo-rest", until_done=True))
 
     def _start_database(self) -> Database:
         if url := os.environ.get("DATABASE_URL"):
@@ -286,6 +301,7 @@ class Up:
         *words: str,
         name: str | None = None,
         once: bool = False,
+        until_done: bool = False,
         ready: Callable[[], bool] | None = None,
         stage: Stage = Stage.WORK,
         extra: Mapping[str, str] | None = None,
@@ -296,13 +312,14 @@ class Up:
             env=self.environment(process, **(extra or {})),
             ready=ready,
             restart=not once,
-            show=once,
+            until_done=until_done,
+            show=once or until_done,
             stage=stage,
         )
 
-    def _demo(self, part: str, *, name: str) -> Process:
+    def _demo(self, part: str, *, name: str, until_done: bool = False) -> Process:
         words = ["demo", part, "--scale", str(self.options.scale), "--data", str(self.data)]
-        return self._python("command", "dealernet", *words, name=name, once=True)
+        return self._python("command", "dealernet", *words, name=name, once=not until_done, until_done=until_done)
 
     def _processes(self) -> list[Process]:
         made = [self._python("steward", "dealernet", "steward"), self._python("courier", "dealernet", "courier")]
@@ -314,6 +331,8 @@ class Up:
             made.append(self._web(tier, sockets[tier]))
         made.append(self._scheduler())
         words = [word for tier, path in sockets.items() for word in (f"--{tier}", str(path))]
+        words += [f"--listen={address}" for address in self.options.listen]
+        words += [f"--trusted-proxy={network}" for network in self.options.trusted_proxies]
         made.append(
             self._python(
                 "front-door",
@@ -341,7 +360,17 @@ class Up:
         return self._python(
             process,
             "celery",
-            *("-A", "dealernet.celery_app", "worker", "-Q", tier, "-n", f"{tier}@dealernet", "-l", "INFO"),
+            *(
+                "-A",
+                "dealernet.celery_app",
+                "worker",
+                "-Q",
+                f"{tier},{tier}.inbox",
+                "-n",
+                f"{tier}@dealernet",
+                "-l",
+                "INFO",
+            ),
             *("--concurrency", os.environ.get("DEALERNET_TASK_WORKERS", WORKERS)),
             *("--without-gossip", "--without-mingle", "--without-heartbeat"),
             ready=Mark(self.data / "log" / f"{process}.log", b" ready."),
@@ -367,9 +396,10 @@ class Up:
         return [{str(key): str(value) for key, value in entry.items()} for entry in found]
 
     def _announce(self) -> None:
-        base, port = self.base_domain, self.options.port
-        address = f"http://portal.{base}:{port}"
-        management = f"http://127.0.0.1:{port + 1}"
+        # Elsewhere people come over https, by a proxy whose port is the usual one.
+        before, after = ("http", f":{self.options.port}") if self._local else ("https", "")
+        address = f"{before}://portal.{self.base_domain}{after}"
+        management = f"http://127.0.0.1:{self.options.port + 1}"
         people = self.sign_ins()
         if self.options.as_json:
             print(
@@ -379,7 +409,7 @@ class Up:
             return
         hosts = sorted({person["host"] for person in people if "host" in person})
         lines = ["", "Addresses"]
-        lines += [f"  http://{host}:{port}" for host in hosts] or [f"  {address}"]
+        lines += [f"  {before}://{host}{after}" for host in hosts] or [f"  {address}"]
         lines.append(f"  {management}/readyz and /metrics")
         if people:
             lines += ["", "Sign-ins"]
@@ -392,10 +422,35 @@ class Up:
         print("\n".join(lines), flush=True)
 
 
+def listen_addresses(given: Sequence[str]) -> tuple[str, ...]:
+    """The addresses of ``--listen``, else of ``DEALERNET_LISTEN`` (by comma), else this machine alone.
+
+    Raises ConfigurationError for what is no address.
+    """
+    words = [*given] or [word.strip() for word in os.environ.get("DEALERNET_LISTEN", "").split(",") if word.strip()]
+    try:
+        return tuple(str(ipaddress.ip_address(word)) for word in words) or LOOPBACK
+    except ValueError as error:
+        raise ConfigurationError(f"{error}. See --listen and DEALERNET_LISTEN.") from None
+
+
+def trusted_proxies(given: Sequence[str]) -> tuple[str, ...]:
+    """The networks of ``--trusted-proxy``, else of ``DEALERNET_TRUSTED_PROXIES`` (by comma).
+
+    Raises ConfigurationError for what is no network, or everybody's.
+    """
+    try:
+        return tuple(map(str, proxies.networks(given or [os.environ.get("DEALERNET_TRUSTED_PROXIES", "")])))
+    except ValueError as error:
+        raise ConfigurationError(f"{error}.") from None
+
+
 def run_up(args: argparse.Namespace) -> int:
     """``dealernet up``. Raises ConfigurationError and LaunchError with what to do."""
     return Up(
         Options(
+            listen=listen_addresses(args.listen),
+            trusted_proxies=trusted_proxies(args.trusted_proxy),
             data=args.data or Path(os.environ.get("DEALERNET_DATA", config.DEFAULT_DATA)),
             port=args.port,
             demo=args.demo,

@@ -18,7 +18,8 @@ import pytest
 
 import dealernet
 from dealernet.embedded import processes
-from dealernet.frontdoor import FrontDoor, Times, merge
+from dealernet.frontdoor import FrontDoor, Times, has_ipv6, merge
+from dealernet.proxies import networks
 
 APPLICATION = """
 import hashlib, json, os, time
@@ -65,8 +66,8 @@ class Answer:
 class Wire:
     """A client that sends exactly the bytes it is told to."""
 
-    def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+    def __init__(self, port: int, *, to: str = "127.0.0.1", by: str = "") -> None:
+        self.socket = socket.create_connection((to, port), timeout=10, source_address=(by, 0) if by else None)
         self.file = self.socket.makefile("rb")
 
     def send(self, text: str | bytes) -> "Wire":
@@ -102,7 +103,7 @@ class Wire:
 class Door:
     """A front door in a thread with an event loop of its own."""
 
-    def __init__(self, portal: Path | None, dealers: Path | None, times: Times) -> None:
+    def __init__(self, portal: Path | None, dealers: Path | None, times: Times, *, trusted: str = "") -> None:
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever)
         self.thread.start()
@@ -114,6 +115,7 @@ class Door:
             dealers=str(dealers) if dealers else None,
             times=times,
             log=self.log.append,
+            trusted=networks([trusted]),
         )
         self.do(self.door.listen(self.port, self.management))
         self.wires: list[Wire] = []
@@ -121,12 +123,12 @@ class Door:
     def do(self, what: Awaitable) -> None:
         asyncio.run_coroutine_threadsafe(what, self.loop).result(30)  # type: ignore[arg-type]
 
-    def wire(self, *, management: bool = False) -> Wire:
-        self.wires.append(Wire(self.management if management else self.port))
+    def wire(self, *, management: bool = False, to: str = "127.0.0.1", by: str = "") -> Wire:
+        self.wires.append(Wire(self.management if management else self.port, to=to, by=by))
         return self.wires[-1]
 
-    def get(self, host: str, path: str = "/", extra: str = "", *, management: bool = False) -> Answer:
-        wire = self.wire(management=management)
+    def get(self, host: str, path: str = "/", extra: str = "", **wire_to: object) -> Answer:
+        wire = self.wire(**wire_to)  # type: ignore[arg-type]
         return wire.send(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n{extra}\r\n").answer()
 
     def close(self) -> None:
@@ -354,6 +356,58 @@ def test_forwarding_headers_are_ours(door: Door) -> None:
     assert len(request_id) == 32
     assert answer.headers["x-request-id"] == request_id
     assert door.get("north.localhost", "/readyz", "X-Dealernet-Management: 1\r\n").status == 403
+
+
+@pytest.fixture
+def behind_proxies(tiers: dict[str, Path]) -> Iterator[Door]:
+    """A front door that believes the proxies 127.0.0.9, ::1 and those of 10.0.0.0/8."""
+    opened = Door(tiers["portal"], tiers["dealers"], Times(stop=1.0), trusted="127.0.0.9, ::1,10.0.0.0/8")
+    yield opened
+    opened.close()
+
+
+def said_of(answer: Answer) -> tuple[str, str]:
+    """The client's address and scheme, as the tier reads them."""
+    seen = answer.json["headers"]
+    assert not {"HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PORT"} & set(seen)
+    return seen["HTTP_X_FORWARDED_FOR"], seen["HTTP_X_FORWARDED_PROTO"]
+
+
+CLAIMS = (
+    "X-Forwarded-For: 203.0.113.7\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: evil\r\nX-Forwarded-Port: 1\r\n"
+    "X_Forwarded_For: 6.6.6.6\r\nX-Real-IP: 6.6.6.6\r\nForwarded: for=6.6.6.6\r\nX-Dealernet-Management: 1\r\n"
+)
+
+
+def test_a_trusted_proxy_is_believed_and_nobody_else_is(behind_proxies: Door) -> None:
+    door = behind_proxies
+    assert said_of(door.get("north.localhost", "/", CLAIMS, by="127.0.0.9")) == ("203.0.113.7", "https")
+    assert said_of(door.get("north.localhost", "/", CLAIMS, by="127.0.0.8")) == ("127.0.0.8", "http")
+    assert said_of(door.get("portal.localhost", "/", "", by="127.0.0.9")) == ("127.0.0.9", "http")
+    assert door.get("north.localhost", "/readyz", CLAIMS, by="127.0.0.9").status == 403
+    assert [line.split()[0] for line in door.log[:3]] == ["203.0.113.7", "127.0.0.8", "127.0.0.9"]
+
+
+def test_one_connection_of_a_proxy_carries_several_clients(behind_proxies: Door) -> None:
+    wire = behind_proxies.wire(by="127.0.0.9")
+    heads = ("X-Forwarded-For: 203.0.113.7\r\nX-Forwarded-Proto: https", "X-Forwarded-For: 203.0.113.8", "X-A: b")
+    seen = []
+    for head in heads:
+        seen.append(said_of(wire.send(f"GET / HTTP/1.1\r\nHost: north.localhost\r\n{head}\r\n\r\n").answer()))
+    assert seen == [("203.0.113.7", "https"), ("203.0.113.8", "http"), ("127.0.0.9", "http")]
+
+
+def test_a_chain_of_proxies_counts_from_the_right_over_several_headers(behind_proxies: Door) -> None:
+    claims = "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 203.0.113.7, 10.1.2.3\r\nX-Forwarded-Proto: https, https\r\n"
+    assert said_of(behind_proxies.get("north.localhost", "/", claims, by="127.0.0.9")) == ("203.0.113.7", "https")
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
+def test_ipv6_is_listened_on_and_believed_from_a_trusted_proxy(behind_proxies: Door, door: Door) -> None:
+    claims = "X-Forwarded-For: 2001:DB8::7\r\nX-Forwarded-Proto: https\r\n"
+    assert said_of(behind_proxies.get("north.localhost", "/", claims, to="::1")) == ("2001:db8::7", "https")
+    assert said_of(door.get("north.localhost", "/", claims, to="::1")) == ("::1", "http")
+    assert door.get("anything", "/healthz", management=True, to="::1").status == 200
 
 
 def test_large_bodies_stream_both_ways(door: Door) -> None:

@@ -16,7 +16,10 @@ from urllib.request import Request, urlopen
 import pytest
 
 from dealernet import cli
+from dealernet.config import ConfigurationError
 from dealernet.embedded import processes
+from dealernet.frontdoor import has_ipv6
+from dealernet.up import check_ports, listen_addresses, trusted_proxies
 
 
 def free_port() -> int:
@@ -65,8 +68,8 @@ class Network:
             rest.read()
         return self.process.wait(60)
 
-    def status(self, host: str, path: str, *, management: bool = False) -> int:
-        request = Request(f"http://127.0.0.1:{self.port + management}{path}", headers={"Host": host})
+    def status(self, host: str, path: str, *, management: bool = False, to: str = "127.0.0.1") -> int:
+        request = Request(f"http://{to}:{self.port + management}{path}", headers={"Host": host})
         try:
             with urlopen(request, timeout=30) as answer:
                 return int(answer.status)
@@ -99,6 +102,7 @@ def test_up_starts_dies_without_leftovers_and_starts_again_without_the_portal(ne
     assert network.status("portal.localhost", "/") < 500
     assert network.status("whatever.example", "/healthz", management=True) == 200
     assert network.status("whatever.example", "/") == 404
+    assert network.status("portal.localhost", "/", to="[::1]" if has_ipv6() else "127.0.0.1") < 500
     assert network.keys("portal-web") == {"FRONTDESK", "PORTAL", "DJANGO_PORTAL"}
     assert network.keys("dealers-web") == {"FRONTDESK", "DEALERS", "DJANGO_DEALERS"}
     assert network.keys("courier") == {"COURIER"}
@@ -125,3 +129,40 @@ def test_a_taken_port_is_said_before_anything_starts(tmp_path: Path, capsys: pyt
     assert f"Port {number} on 127.0.0.1 is already in use" in said.err
     assert "already in use" in json.loads(said.out)["error"]
     assert not (tmp_path / "data").exists()
+
+
+def test_addresses_and_proxies_come_from_the_call_else_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DEALERNET_LISTEN", raising=False)
+    monkeypatch.delenv("DEALERNET_TRUSTED_PROXIES", raising=False)
+    assert (listen_addresses([]), trusted_proxies([])) == (("127.0.0.1", "::1"), ())
+    monkeypatch.setenv("DEALERNET_LISTEN", "0.0.0.0, 2001:DB8::1")
+    monkeypatch.setenv("DEALERNET_TRUSTED_PROXIES", "10.0.0.0/8,192.0.2.1")
+    assert (listen_addresses([]), trusted_proxies([])) == (("0.0.0.0", "2001:db8::1"), ("10.0.0.0/8", "192.0.2.1/32"))
+    assert listen_addresses(["127.0.0.3"]) == ("127.0.0.3",)
+    assert trusted_proxies(["::1"]) == ("::1/128",)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--trusted-proxy", "0.0.0.0/0"], "every client"),
+        (["--trusted-proxy", "proxy.example"], "proxy.example"),
+        (["--listen", "north.example"], "north.example"),
+        (["--listen", "203.0.113.254"], "203.0.113.254 is no address of this machine"),
+    ],
+)
+def test_what_cannot_be_listened_on_or_trusted_is_said_before_anything_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    assert cli.main(["up", "--data", str(tmp_path / "data"), "--port", str(free_port()), *words]) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
+def test_a_port_taken_on_ipv6_alone_is_taken() -> None:
+    with socket.socket(socket.AF_INET6) as other:
+        other.bind(("::1", 0))
+        other.listen()
+        with pytest.raises(ConfigurationError, match="on ::1 is already in use"):
+            check_ports(other.getsockname()[1])

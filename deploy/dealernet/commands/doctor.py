@@ -49,6 +49,7 @@ def _checks(data: Path | None) -> Iterator[dict[str, object]]:
     folder = data or Path(os.environ.get("DEALERNET_DATA", ".dealernet"))
     yield _check("Disk", lambda: _disk(folder))
     yield _check("Sign-in", _sign_in)
+    yield _check("Proxies", _proxies)
     if not (folder / "network.json").exists() and not os.environ.get("DATABASE_URL"):
         return
     from dealernet.config import use_network
@@ -99,6 +100,15 @@ def _sign_in() -> str:
     return (
         f"*.{base} must be served over https: browsers drop __Host- cookies on plain http, and sign-in is refused there"
     )
+
+
+def _proxies() -> str:
+    from dealernet import proxies
+
+    trusted = proxies.networks([os.environ.get("DEALERNET_TRUSTED_PROXIES", "")])
+    if not trusted:
+        return "DEALERNET_TRUSTED_PROXIES names none: what anybody says in X-Forwarded-… is removed"
+    return f"the client and https are believed from {', '.join(map(str, trusted))}"
 
 
 def _servers() -> Iterator[dict[str, object]]:

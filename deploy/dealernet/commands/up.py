@@ -32,6 +32,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--without", action="append", choices=TIERS, default=[], help="leave a tier out: the other one works on"
     )
+    parser.add_argument(
+        "--listen", action="append", default=[], metavar="ADDRESS", help="listen there instead of 127.0.0.1 and ::1"
+    )
+    parser.add_argument(
+        "--trusted-proxy",
+        action="append",
+        default=[],
+        metavar="NETWORK",
+        help="a proxy (10.0.0.5) or its network (10.0.0.0/8) whose X-Forwarded-For and -Proto are believed",
+    )
 
 
 def run(args: argparse.Namespace) -> int:

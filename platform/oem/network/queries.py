@@ -72,10 +72,10 @@ def host_of(slug: str, *, port: str = "") -> str:
     return f"{slug}.{settings.BASE_DOMAIN}{f':{port}' if port else ''}"
 
 
-def address_of(slug: str, *, port: str = "") -> str:
-    """Where a dealership's people sign in: http on *.localhost, https elsewhere."""
+def address_of(slug: str, *, port: str = "", secure: bool = False) -> str:
+    """Where a dealership's people sign in: https, but on *.localhost only where `secure` says so."""
     base = settings.BASE_DOMAIN
-    plain = base == "localhost" or base.endswith(".localhost")
+    plain = not secure and (base == "localhost" or base.endswith(".localhost"))
     return f"{'http' if plain else 'https'}://{host_of(slug, port=port)}/"
 
 

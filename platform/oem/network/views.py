@@ -161,7 +161,7 @@ def dealership(request: HttpRequest, slug: str) -> HttpResponseBase:
             for one in found.capabilities.all()
         ],
         "territories": [(one, queries.region_name(one.region)) for one in found.territories.all()],
-        "address": queries.address_of(slug, port=_port(request)),
+        "address": queries.address_of(slug, port=_port(request), secure=request.is_secure()),
         "may_write": request.user.has(Right.NETWORK_WRITE),
         "waiting": found.state in WAITING or found.state == DealershipState.FAILED,
         "panels": panels_for(request, found),
@@ -172,6 +172,11 @@ def dealership(request: HttpRequest, slug: str) -> HttpResponseBase:
 
 def _port(request: HttpRequest) -> str:
     return request.get_host().partition(":")[2]
+
+
+def _first_address(request: HttpRequest, slug: str, link: str) -> str:
+    """Where the first person of a dealership chooses a password."""
+    return links.address_of(link, queries.host_of(slug, port=_port(request)), secure=request.is_secure())
 
 
 # -- joining and retiring --------------------------------------------------------------------------------------
@@ -226,9 +231,9 @@ def joining(request: HttpRequest, slug: str) -> HttpResponseBase:
         "waiting": found.state in WAITING,
         "failed": failed,
         "ready": found.state == DealershipState.ACTIVE,
-        "address": queries.address_of(slug, port=_port(request)),
+        "address": queries.address_of(slug, port=_port(request), secure=request.is_secure()),
         "login": first["login"] if first else "",
-        "link": links.address_of(first["link"], queries.host_of(slug, port=_port(request))) if first else "",
+        "link": _first_address(request, slug, first["link"]) if first else "",
         "may_write": request.user.has(Right.NETWORK_WRITE),
     }
     partial = request.headers.get("HX-Request") == "true"

@@ -173,13 +173,13 @@ def ask_for_reset(*, request: HttpRequest, who: str) -> None:
     if who and "\x00" not in who and throttle.count(throttle.RESET_LOGIN, who.casefold()) <= throttle.RESET_LOGIN.times:
         found = User.objects.filter(Q(login__iexact=who) | Q(email__iexact=who), is_active=True).exclude(email="")
         for user in found[:3]:
-            _send_reset(user, request.get_host())
+            _send_reset(user, request.get_host(), secure=request.is_secure())
     time.sleep(max(0.0, RESET_FLOOR - (time.monotonic() - began)))
 
 
 @transaction.atomic
-def _send_reset(user: User, host: str) -> None:
-    url = links.address_of(links.make_link(user, "reset"), host)
+def _send_reset(user: User, host: str, *, secure: bool) -> None:
+    url = links.address_of(links.make_link(user, "reset"), host, secure=secure)
     with translation.override(user.language):
         put_in_outbox(
             to=user.email,
@@ -267,8 +267,10 @@ def add_person(
 
 
 @transaction.atomic
-def invite(*, actor: Actor, person: User, host: str) -> str:
+def invite(*, actor: Actor, person: User, host: str, secure: bool = False) -> str:
     """Make a one-time invitation link (valid seven days) for a person without a password and mail it to them.
+
+    It leads to `host` (with its port) over https, but on *.localhost only where `secure` says so.
 
     Returns the full address of the link: show it to the inviter only when the person has no mail address. An earlier
     invitation stops working. Raises Conflict when the person has a password already or is retired.
@@ -279,7 +281,7 @@ def invite(*, actor: Actor, person: User, host: str) -> str:
         raise Conflict("already_joined", _("This person has joined already or has left."))
     person.invited_at = clock.now()
     person.save(update_fields=["invited_at"])
-    url = links.address_of(links.make_link(person, "invite"), host)
+    url = links.address_of(links.make_link(person, "invite"), host, secure=secure)
     if person.email:
         with translation.override(person.language):
             put_in_outbox(
@@ -296,10 +298,10 @@ def invite(*, actor: Actor, person: User, host: str) -> str:
 
 
 @transaction.atomic
-def add_and_invite(*, actor: Actor, host: str, login: str, **data: str) -> tuple[User, str]:
+def add_and_invite(*, actor: Actor, host: str, secure: bool = False, login: str, **data: str) -> tuple[User, str]:
     """Add a person and invite them in one go: `add_person`, then `invite`. Returns both results."""
     person = add_person(actor=actor, login=login, **data)
-    return person, invite(actor=actor, person=person, host=host)
+    return person, invite(actor=actor, person=person, host=host, secure=secure)
 
 
 @transaction.atomic

@@ -84,10 +84,10 @@ def person_of_link(text: str) -> tuple[User, Purpose]:
     return user, purpose
 
 
-def address_of(link: str, host: str) -> str:
-    """The full address of a link at a host (with its port), over https unless it is *.localhost."""
+def address_of(link: str, host: str, *, secure: bool = False) -> str:
+    """The full address of a link at a host (with its port): https, but on *.localhost only where `secure` says so."""
     # Named by its own URLconf, because commands make links outside any request.
     path = reverse("accounts:link", urlconf="kernel.accounts.urls", args=[link])
     name = host.rpartition(":")[0] or host
-    plain = name == "localhost" or name.endswith(".localhost")
+    plain = not secure and (name == "localhost" or name.endswith(".localhost"))
     return f"{'http' if plain else 'https'}://{host}{path}"

@@ -304,7 +304,7 @@ def invite(request: HttpRequest) -> HttpResponseBase:
     actor = Actor.of(request.user)
 
     def act(**data: Any) -> tuple[User, str]:
-        return actions.add_and_invite(actor=actor, host=request.get_host(), **data)
+        return actions.add_and_invite(actor=actor, host=request.get_host(), secure=request.is_secure(), **data)
 
     added = _done(form, act) if request.method == "POST" else None
     if added:
@@ -352,7 +352,9 @@ def person(request: HttpRequest, id: str) -> HttpResponseBase:
 def invite_again(request: HttpRequest, id: str) -> HttpResponseBase:
     """Send a new invitation to somebody without a password."""
     shown = queries.access_person_for_managing(id, request.user)
-    url = actions.invite(actor=Actor.of(request.user), person=shown, host=request.get_host())
+    url = actions.invite(
+        actor=Actor.of(request.user), person=shown, host=request.get_host(), secure=request.is_secure()
+    )
     return _after_invitation(request, shown, url)
 
 
