@@ -48,7 +48,9 @@ class Process:
 
     ``env`` is its whole environment (the run mark is added). ``ready`` says whether it serves; without it the
     process counts as ready when it has lived for half a second. ``launch`` starts servers that know best how
-    (``argv`` is then not used). ``show`` prints its output besides writing it to the log.
+    (``argv`` is then not used). ``show`` prints its output besides writing it to the log. With ``restart`` False
+    an end is final; with ``until_done`` an end with status 0 is, and another one is tried again, at most ``TRIES``
+    times in a row that each lasted less than ``STEADY``.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Process:
     env: Mapping[str, str] = field(default_factory=dict)
     ready: Callable[[], bool] | None = None
     restart: bool = True
+    until_done: bool = False
     stage: Stage = Stage.WORK
     stop_signal: int = signal.SIGTERM
     stop_seconds: float = 10.0
@@ -209,7 +212,7 @@ class Supervisor:
 
     def _is_ready(self, child: _Child) -> bool:
         if not child.running:
-            return not child.process.restart and child.next_start is None
+            return not (child.process.restart and not child.process.until_done) and child.next_start is None
         check = child.process.ready
         try:
             ready = check() if check is not None else time.monotonic() - child.started > SETTLED
@@ -263,12 +266,13 @@ class Supervisor:
         name = child.process.name
         if child.awaited:
             return
-        if not child.process.restart:
+        if time.monotonic() - child.started > STEADY:
+            child.failures = 0
+        final = not child.process.restart or (child.process.until_done and child.failures >= TRIES)
+        if final or (child.process.until_done and status == 0):
             if status != 0:
                 self._say(f"{name} {_how(status)}; see {self._log(name)}.")
             return
-        if time.monotonic() - child.started > STEADY:
-            child.failures = 0
         pause = min(FIRST_PAUSE * 2**child.failures, LONGEST_PAUSE)
         child.failures += 1
         child.next_start = time.monotonic() + pause

@@ -18,13 +18,17 @@ from kernel.tenancy.bindings import MANUFACTURER_ID
 log = logging.getLogger(__name__)
 
 COURIER_QUEUE = "courier.hints"
+#: Inboxes have queues of their own, so that a flood of other work never holds up what arrived.
+PORTAL_INBOX = "portal.inbox"
+DEALERS_INBOX = "dealers.inbox"
 DRAIN_PORTAL = "exchange.drain_portal"
 DRAIN_DEALER = "exchange.drain_dealer"
 
 _local = threading.local()
 
 
-def _usable() -> bool:
+def usable() -> bool:
+    """Whether there is a broker that other processes read."""
     return not str(current_app.conf.broker_url or "memory://").startswith("memory:")
 
 
@@ -35,7 +39,8 @@ def _queue() -> SimpleQueue:
     return _local.queue
 
 
-def _quietly(send: Callable[[], Any]) -> None:
+def quietly(send: Callable[[], Any]) -> None:
+    """Send a hint; one that cannot be sent is logged and never fails the work it follows."""
     try:
         send()
     except Exception as error:  # a broker that is down must not fail the work: the sweeper finds the row
@@ -46,11 +51,11 @@ def _quietly(send: Callable[[], Any]) -> None:
 def after_commit_wake_courier(sender: UUID) -> None:
     """When the present transaction commits, tell the courier that `sender` has mail. Once a transaction."""
     waiting = {getattr(entry[1], "hint", None) for entry in connection.run_on_commit}
-    if ("courier", sender) in waiting or not _usable():
+    if ("courier", sender) in waiting or not usable():
         return
 
     def wake() -> None:
-        _quietly(lambda: _queue().put({"sender": str(sender)}, serializer="json"))
+        quietly(lambda: _queue().put({"sender": str(sender)}, serializer="json"))
 
     wake.hint = ("courier", sender)  # type: ignore[attr-defined]
     transaction.on_commit(wake)
@@ -58,19 +63,19 @@ def after_commit_wake_courier(sender: UUID) -> None:
 
 def wake_receiver(receiver: UUID) -> None:
     """Tell the workers of a member that its inbox has mail."""
-    if not _usable():
+    if not usable():
         return
     if receiver == MANUFACTURER_ID:
-        _quietly(lambda: current_app.send_task(DRAIN_PORTAL, queue="portal", retry=False))
+        quietly(lambda: current_app.send_task(DRAIN_PORTAL, queue=PORTAL_INBOX, retry=False))
     else:
-        _quietly(lambda: current_app.send_task(DRAIN_DEALER, [str(receiver)], queue="dealers", retry=False))
+        quietly(lambda: current_app.send_task(DRAIN_DEALER, [str(receiver)], queue=DEALERS_INBOX, retry=False))
 
 
 def wait_for_senders(timeout: float) -> set[UUID]:
     """Wait up to `timeout` seconds for hints and return the senders they name. Used by the courier."""
     import time
 
-    if not _usable():
+    if not usable():
         time.sleep(timeout)
         return set()
     found: set[UUID] = set()

@@ -228,6 +228,24 @@ def run():
     assert "fails ended with status 4" in "\n".join(supervisor.rest())
 
 
+def test_work_that_must_be_finished_is_begun_again_until_it_is(run) -> None:
+    supervisor = run(
+        """
+THRICE = "from pathlib import Path; p = Path(%r); n = len(p.read_text()) if p.exists() else 0; " \\
+    "p.write_text('x' * (n + 1)); print('begun', n); raise SystemExit(n < 2)" % str(data / "times")
+def run():
+    supervisor.start(Process(name="filling", **child(THRICE, until_done=True, show=True)))
+    supervisor.start(Process(name="hopeless", **child("raise SystemExit(3)", until_done=True)))
+"""
+    )
+    supervisor.until("hopeless ended with status 3; see ")
+    time.sleep(1.0)
+    supervisor.process.send_signal(signal.SIGTERM)
+    rest = supervisor.lines + supervisor.rest()
+    assert [line for line in rest if "begun" in line] == ["begun 0", "begun 1", "begun 2"]
+    assert sum("hopeless ended with status 3; starting it again" in line for line in rest) == 4
+
+
 def test_children_get_their_own_environment_only(run, data: Path) -> None:
     supervisor = run(
         """

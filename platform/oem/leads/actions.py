@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import secrets
-from collections.abc import Iterable
+import time
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -17,7 +18,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.utils.translation import gettext_lazy as _
 
 from exchange.inbox import take_turn
@@ -52,6 +53,8 @@ from oem.leads.models import (
 )
 from oem.network.models import Dealership, DealershipState
 
+log = logging.getLogger(__name__)
+
 #: How long a dealership has to answer.
 RESPOND_WITHIN = timedelta(minutes=getattr(settings, "RESPOND_MINUTES", 30))
 #: A dealership's transaction lives at most 20 s (steward.LOGIN_SETTINGS), so what it accepted before `respond_before`
@@ -60,6 +63,8 @@ COMMITTED_AFTER = timedelta(seconds=20)
 GRACE = timedelta(seconds=30)
 #: A mailbox that cannot be seen empty for so long sends the lead to the desk.
 UNREACHABLE_AFTER = timedelta(minutes=15)
+#: So many waiting leads are routed in one transaction.
+ROUTED_TOGETHER = 20
 #: The same fingerprint within this time is the same wish again.
 SAME_WISH_WITHIN = timedelta(days=30)
 MILES = 1.609344
@@ -285,13 +290,17 @@ def take_in_lead(*, given: dict[str, Any], door: str, source: str, actor: Actor)
 @transaction.atomic
 def route_lead(*, lead_id: UUID, actor: Actor) -> Routing | None:
     """Find the dealership for a lead and offer it; without one it needs review. None when it is not to be routed."""
-    lead = _locked(lead_id)
+    return _route(_locked(lead_id), queries.Market(), actor=actor)
+
+
+def _route(lead: Lead, market: queries.Market, *, actor: Actor) -> Routing | None:
+    """Route a lead whose row is locked."""
     if lead.state not in (LeadState.RECEIVED, LeadState.ROUTED, LeadState.DECLINED, LeadState.EXPIRED):
         return None
     if lead.state == LeadState.RECEIVED and _is_duplicate(lead, actor):
         return None
     wish = queries.wish_of(lead)
-    candidates = queries.candidates_for(lead)
+    candidates = market.candidates_for(lead)
     result = routing.decide(wish, candidates)
     decision = Routing.objects.create(
         lead=lead,
@@ -309,6 +318,7 @@ def route_lead(*, lead_id: UUID, actor: Actor) -> Routing | None:
         _note(lead, "needs_review", actor=actor, reason=result.reason)
         return decision
     _offer(lead, result.chosen, actor=actor)
+    market.offered(result.chosen)
     return decision
 
 
@@ -599,7 +609,7 @@ def apply_outcome(outcome: LeadOutcome, *, sender: UUID, message: UUID, actor: A
     Runs in the exchange's transaction. A message of an earlier fence changes nothing but is kept in the timeline.
     Raises LookupError when there is no such lead or it was never offered to that dealership.
     """
-    lead = Lead.objects.select_for_update().filter(id=outcome.lead_id).first()
+    lead = Lead.objects.select_for_update(no_key=True).filter(id=outcome.lead_id).first()
     if lead is None or not lead.offers.filter(dealership=sender).exists():
         raise LookupError("lead")
     if Event.objects.filter(message=message).exists():
@@ -659,7 +669,8 @@ def _answer_offer(lead: Lead, outcome: LeadOutcome) -> None:
 
 
 def _locked(lead_id: UUID) -> Lead:
-    return Lead.objects.select_for_update().get(id=lead_id)
+    # Without KEY, so that a note about one lead never waits for the routing of another.
+    return Lead.objects.select_for_update(no_key=True).get(id=lead_id)
 
 
 def _note(
@@ -687,18 +698,46 @@ def _note(
     )
 
 
-def work_waiting(*, actor: Actor = SYSTEM, limit: int = 500) -> int:
-    """Route what was received, and pass on what was not answered. What the worker does on a hint and on every sweep."""
-    done = 0
-    waiting: Iterable[UUID] = list(
-        Lead.objects.filter(state__in=[LeadState.RECEIVED, LeadState.ROUTED])
-        .order_by("received_at")
-        .values_list("id", flat=True)[:limit]
-    )
-    for lead_id in waiting:
-        route_lead(lead_id=lead_id, actor=actor)
-        done += 1
-    return done + expire_offers(actor=actor)
+@transaction.atomic
+def route_some(*, actor: Actor = SYSTEM, limit: int = ROUTED_TOGETHER) -> int:
+    """Route the oldest leads that wait and that nobody else is routing; returns how many. One transaction.
+
+    A lead that cannot be routed because of a fault of ours goes to the desk and does not hold up the others.
+    """
+    waiting = Lead.objects.filter(state__in=[LeadState.RECEIVED, LeadState.ROUTED]).order_by("received_at")
+    leads = list(waiting.select_for_update(skip_locked=True, no_key=True)[:limit])
+    market = queries.Market() if leads else None
+    for lead in leads:
+        assert market is not None
+        try:
+            with transaction.atomic():
+                _route(lead, market, actor=actor)
+        except OperationalError:
+            raise  # the server, not the lead: all of them again
+        except Exception:
+            log.exception("leads: %s could not be routed", lead.id)
+            _set_aside(lead.id, actor=actor)
+    return len(leads)
+
+
+def _set_aside(lead_id: UUID, *, actor: Actor) -> None:
+    lead = _locked(lead_id)
+    move(lead, "state", LeadState.NEEDS_REVIEW, {**TRANSITIONS, LeadState.ROUTED: {LeadState.NEEDS_REVIEW}})
+    lead.save(update_fields=["state"])
+    _note(lead, "needs_review", actor=actor, reason="routing_failed")
+
+
+def work_waiting(*, actor: Actor = SYSTEM, seconds: float = 60.0) -> bool:
+    """Route what was received, and pass on what was not answered. What the worker does on a hint and on every sweep.
+
+    Stops after `seconds`; True when something may be left then.
+    """
+    end = time.monotonic() + seconds
+    while route_some(actor=actor):
+        if time.monotonic() > end:
+            return True
+    expire_offers(actor=actor)
+    return False
 
 
 def today() -> date:

@@ -3,18 +3,24 @@
 from celery import current_app
 from django.db import connection, transaction
 
+from exchange.hints import quietly, usable
+
 TASK = "leads.work"
+
+
+def work_now() -> None:
+    """Tell the portal's worker to look."""
+    if usable():
+        quietly(lambda: current_app.send_task(TASK, queue="portal", retry=False))
 
 
 def after_commit_work() -> None:
     """When the present transaction commits, tell the portal's worker to look. Once a transaction."""
-    from exchange.hints import _quietly, _usable
-
-    if not _usable() or any(getattr(entry[1], "hint", None) == TASK for entry in connection.run_on_commit):
+    if any(getattr(entry[1], "hint", None) == TASK for entry in connection.run_on_commit):
         return
 
     def wake() -> None:
-        _quietly(lambda: current_app.send_task(TASK, queue="portal", retry=False))
+        work_now()
 
     wake.hint = TASK  # type: ignore[attr-defined]
     transaction.on_commit(wake)

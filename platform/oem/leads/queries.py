@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, cast
 from uuid import UUID
 
@@ -45,30 +46,48 @@ def wish_of(lead: Lead) -> routing.Wish:
     )
 
 
+class Market:
+    """Every active dealership as routing sees it today, read once for as many leads as one transaction routes."""
+
+    def __init__(self) -> None:
+        today = clock.today(CALENDAR)
+        dealerships = with_capabilities(Dealership.objects.filter(state=DealershipState.ACTIVE), on=today)
+        self._load = open_leads_by_dealership()
+        self._candidates = [
+            routing.Candidate(
+                id=str(d.id),
+                slug=d.slug,
+                names=(d.name, d.short_name_zh_hans, d.short_name_zh_hant, d.short_name_en),
+                province=d.province,
+                city=d.city,
+                brands=tuple(sorted(c.brand for c in d.current_capabilities if c.sells and not c.series)),
+                series=tuple(sorted(c.series for c in d.current_capabilities if c.sells and c.series)),
+                territories=tuple((t.region, t.rank) for t in d.territories.all()),
+                open_leads=0,
+            )
+            for d in cast("Iterable[Any]", dealerships.prefetch_related("territories"))
+        ]
+
+    def offered(self, dealership: UUID) -> None:
+        """Count a lead that was offered since the market was read."""
+        self._load[dealership] = self._load.get(dealership, 0) + 1
+
+    def candidates_for(self, lead: Lead) -> list[routing.Candidate]:
+        """The candidates with the leads each has open now and what it answered to this lead before."""
+        earlier = {}
+        if lead.fence:  # without an offer there is no answer
+            offers = lead.offers.filter(state__in=[OfferState.DECLINED, OfferState.EXPIRED])
+            earlier = {offer.dealership: str(offer.state) for offer in offers}
+        return [
+            replace(candidate, open_leads=self._load.get(id_, 0), earlier=earlier.get(id_, ""))
+            for candidate in self._candidates
+            for id_ in [UUID(candidate.id)]
+        ]
+
+
 def candidates_for(lead: Lead) -> list[routing.Candidate]:
-    """Every active dealership as routing sees it today."""
-    today = clock.today(CALENDAR)
-    dealerships = with_capabilities(Dealership.objects.filter(state=DealershipState.ACTIVE), on=today)
-    load = open_leads_by_dealership()
-    earlier = {
-        offer.dealership: offer.state
-        for offer in lead.offers.filter(state__in=[OfferState.DECLINED, OfferState.EXPIRED])
-    }
-    return [
-        routing.Candidate(
-            id=str(d.id),
-            slug=d.slug,
-            names=(d.name, d.short_name_zh_hans, d.short_name_zh_hant, d.short_name_en),
-            province=d.province,
-            city=d.city,
-            brands=tuple(sorted(c.brand for c in d.current_capabilities if c.sells and not c.series)),
-            series=tuple(sorted(c.series for c in d.current_capabilities if c.sells and c.series)),
-            territories=tuple((t.region, t.rank) for t in d.territories.all()),
-            open_leads=load.get(d.id, 0),
-            earlier=str(earlier.get(d.id, "")),
-        )
-        for d in cast("Iterable[Any]", dealerships.prefetch_related("territories"))
-    ]
+    """Every active dealership as routing sees it for one lead today."""
+    return Market().candidates_for(lead)
 
 
 def open_leads_by_dealership() -> dict[UUID, int]:

@@ -79,6 +79,7 @@ REASONS = {
     "unreadable": _("The document could not be read"),
     "nobody_left": _("Everyone declined or did not answer"),
     "nobody_may": _("Nobody may sell this car"),
+    "routing_failed": _("The rules could not be applied"),
     "dealership_unreachable": _("The dealership cannot be reached"),
 }
 

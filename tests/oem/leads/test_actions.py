@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from uuid import uuid4
 
@@ -238,3 +239,54 @@ def test_the_same_json_again_answers_with_the_same_lead(desk):
 
 def test_every_state_has_its_row():
     assert set(TRANSITIONS) == set(LeadState)
+
+
+def test_waiting_leads_are_routed_together_and_a_market_counts_its_own_offers(desk, django_assert_max_num_queries):
+    for n in range(5):
+        take_in(mail=f"p{n}@example.com")
+    with django_assert_max_num_queries(11 + 5 * 15):
+        assert actions.route_some(actor=desk) == 5
+    decisions = Routing.objects.order_by("number")
+    loads = [sum(c["open_leads"] for c in d.inputs["candidates"]) for d in decisions]
+    assert loads == [0, 1, 2, 3, 4]
+    assert all(str(routing.replay(d.inputs, version=d.rules_version).chosen) == str(d.chosen) for d in decisions)
+
+
+def test_a_lead_that_cannot_be_routed_goes_to_the_desk_and_holds_up_nobody(desk, north):
+    broken, sound = take_in(mail="one@example.com"), take_in(mail="two@example.com")
+    at = clock.now()
+    Offer.objects.create(lead=broken, fence=1, dealership=north.id, offered_at=at, respond_before=at)  # a torn repair
+    assert actions.work_waiting(actor=desk) is False
+    broken.refresh_from_db()
+    sound.refresh_from_db()
+    assert (broken.state, sound.state) == (LeadState.NEEDS_REVIEW, LeadState.OFFERED)
+    assert broken.events.order_by("-number").first().reason == "routing_failed"
+
+
+def test_a_turn_of_routing_ends_after_its_time_and_says_that_more_is_left(desk):
+    for n in range(actions.ROUTED_TOGETHER + 1):
+        take_in(mail=f"p{n}@example.com")
+    assert actions.work_waiting(actor=desk, seconds=0.0) is True
+    assert Lead.objects.filter(state=LeadState.RECEIVED).count() == 1
+    assert actions.work_waiting(actor=desk) is False
+    assert not Lead.objects.filter(state=LeadState.RECEIVED).exists()
+
+
+def test_two_workers_never_route_one_lead_twice(committed, portal):
+    with portal.bound():
+        for n in range(30):
+            take_in(mail=f"p{n}@example.com")
+    counts: list[int] = []
+
+    def route() -> None:
+        with portal.bound():
+            while done := actions.route_some(limit=4):
+                counts.append(done)
+
+    threads = [threading.Thread(target=route) for _ in range(3)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    with portal.bound():
+        assert sum(counts) == 30
+        assert Routing.objects.count() == Offer.objects.count() == 30
+        assert set(Lead.objects.values_list("state", "fence")) == {(LeadState.OFFERED, 1)}
