@@ -1,6 +1,5 @@
-"""Middleware: who asks, under which request id, in which language; and pages for refusals that views let pass."""
+"""Middleware: who asks, in which language; and pages for refusals that views let pass."""
 
-import secrets
 from collections.abc import Callable, Iterable, Iterator
 
 from django.conf import settings
@@ -20,7 +19,7 @@ _KNOWN = frozenset(code for code, _name in LANGUAGES)
 
 
 class AccountMiddleware:
-    """Sets `request.user` (a User or Anonymous) and `request.request_id`; answers refusals that a view lets pass.
+    """Sets `request.user` (a User or Anonymous); answers refusals that a view lets pass.
 
     The person is loaded at every request, so a changed role, a retired person or an ended session counts from the next
     request on. Stands after the session middleware, inside the binding.
@@ -30,17 +29,15 @@ class AccountMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        request.request_id = secrets.token_hex(8)
         # Without the cookie there is nobody: no query for anonymous requests and for bearer tokens.
         has_cookie = settings.SESSION_COOKIE_NAME in request.COOKIES
         request.user = (request.session.person() if has_cookie else None) or Anonymous()  # type: ignore[assignment]
         origin = "api" if request.path.startswith("/api/") else "user"
-        with coming_from(origin, request.request_id):
+        with coming_from(origin):
             response = self.get_response(request)
         if has_cookie and request.user.is_authenticated:
             request.session.touch()
         patch_vary_headers(response, ("Cookie",))
-        response.headers["X-Request-ID"] = request.request_id
         return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:

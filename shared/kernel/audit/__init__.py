@@ -6,7 +6,8 @@ from django.apps import apps as app_registry
 
 from kernel import clock
 from kernel.accounts.actors import Actor
-from kernel.audit.context import coming_from, current_origin, current_request_id
+from kernel.audit.context import coming_from, current_origin
+from kernel.requests import current_request_id
 
 if TYPE_CHECKING:
     from kernel.audit.models import Entry

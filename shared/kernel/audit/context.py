@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from kernel.requests import answering, current_request_id
+
 _origin: ContextVar[str] = ContextVar("kernel_audit_origin", default="")
-_request_id: ContextVar[str] = ContextVar("kernel_audit_request_id", default="")
 
 
 def current_origin() -> str:
@@ -13,17 +14,12 @@ def current_origin() -> str:
     return _origin.get()
 
 
-def current_request_id() -> str:
-    """The id of the request being answered, or ""."""
-    return _request_id.get()
-
-
 @contextmanager
 def coming_from(origin: str, request_id: str = "") -> Iterator[None]:
     """Mark everything recorded inside the block as coming through `origin` (a value of `audit.models.Origin`)."""
-    first, second = _origin.set(origin), _request_id.set(request_id or _request_id.get())
+    token = _origin.set(origin)
     try:
-        yield
+        with answering(request_id or current_request_id()):
+            yield
     finally:
-        _origin.reset(first)
-        _request_id.reset(second)
+        _origin.reset(token)

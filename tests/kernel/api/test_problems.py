@@ -1,12 +1,15 @@
 """Every kind of error of the API is a problem: status, stable type, field, language; never a trace."""
 
+import io
 import json
+import logging
 
 import pytest
 
 from kernel.accounts.models import OutboxMail
 from kernel.api import problems
 from kernel.errors import FieldError
+from kernel.requests import RequestIdFilter, current_request_id
 
 LETTER = {"to": "a@b.example", "subject": "hello"}
 JSON = "application/json"
@@ -21,6 +24,7 @@ def check(answer, status, kind, code=None):
     assert body["code"] == (code or kind)
     assert body["title"]
     assert body["detail"]
+    assert body["instance"] == f"urn:dealernet:request:{answer['X-Request-ID']}"
     return body
 
 
@@ -50,8 +54,6 @@ def test_every_refusal_has_its_status_type_and_code(caller, north, kind, status,
     body = check(answer, status, type_, None if type_ == code else code)
     assert "secret detail" not in answer.text
     assert "Traceback" not in answer.text
-    if status == 500:
-        assert answer.headers.get("X-Request-ID", "x")
     if kind == "too_many":
         assert answer["Retry-After"] == "7"
     if kind == "invalid":
@@ -190,3 +192,22 @@ def test_a_list_of_the_wrong_things_is_named_by_place(caller, north):
     answer = client.post("/api/v1/raw", '{"tags": ["a", {}, []]}', content_type=JSON)
     body = check(answer, 422, "invalid")
     assert {e["field"] for e in body["errors"]} == {"tags.1", "tags.2"}
+
+
+@pytest.fixture
+def log():
+    """What the product's own log handler writes."""
+    handler = next(h for h in logging.getLogger().handlers if any(isinstance(f, RequestIdFilter) for f in h.filters))
+    assert isinstance(handler, logging.StreamHandler)
+    written = io.StringIO()
+    before = handler.setStream(written)
+    yield written
+    handler.setStream(before)
+
+
+def test_log_lines_name_the_request_that_the_answer_names(caller, north, log):
+    answer = caller(north, "technician").get("/api/v1/broken/bug")
+    assert f" ERROR django.request [{answer['X-Request-ID']}]: " in log.getvalue()
+    assert current_request_id() == ""
+    logging.getLogger("kernel.requests").warning("outside")
+    assert log.getvalue().endswith(" WARNING kernel.requests: outside\n")
