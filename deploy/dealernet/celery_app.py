@@ -5,7 +5,7 @@ import signal
 
 from celery import Celery
 from celery.schedules import crontab
-from celery.signals import worker_process_init
+from celery.signals import worker_init, worker_process_init
 
 from dealernet.embedded.launch import die_with_parent
 
@@ -63,6 +63,15 @@ app.conf.update(
     },
 )
 app.autodiscover_tasks()
+
+
+#: Background work gives way to people at their screens when the processors are busy.
+NICE = 5
+
+
+@worker_init.connect
+def _give_way(**_kwargs: object) -> None:
+    os.nice(NICE)
 
 
 @worker_process_init.connect

@@ -64,18 +64,28 @@ def give_turn_back() -> None:
         cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [f"inbox {own_id()}"])
 
 
-def drain(limit: int = 100_000, *, before: datetime | None = None) -> int:
+def drain(*, before: datetime | None = None) -> int:
     """Apply everything that can be applied; returns how many messages were. Called bound to the receiver.
 
     When somebody else is draining this inbox it returns 0. With `before` only what happened before that time.
     """
     applied = 0
-    while applied < limit:
+    while True:
         tried, done = _drain_batch(before)
         applied += done
         if tried < BATCH or not done:
-            break
-    return applied
+            return applied
+
+
+def take_a_turn(seconds: float) -> bool:
+    """Apply what waits, batch by batch; True when the time was over before the end. Called bound to the receiver."""
+    end = time.monotonic() + seconds
+    while True:
+        tried, done = _drain_batch(None)
+        if tried < BATCH or not done:
+            return False
+        if time.monotonic() > end:
+            return True
 
 
 @transaction.atomic

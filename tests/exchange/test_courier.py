@@ -313,3 +313,15 @@ def test_status_counts_what_waits_and_what_is_stuck(committed, portal, north, ar
     assert by_slug["north"]["waiting"] == 2
     assert {m["slug"]: m["stuck"] for m in after["members"]}["portal"] == 1
     assert {m["slug"]: m["waiting"] for m in after["members"]}["north"] == 0
+
+
+def test_a_long_backlog_is_applied_in_turns(committed, portal, north, arrived, monkeypatch):
+    monkeypatch.setattr(inbox, "BATCH", 3)
+    for _ in range(7):
+        send(north, subject=uuid4())
+    courier.sweep()
+    with portal.bound():
+        assert inbox.take_a_turn(0.0) is True  # the time is over after one batch
+        assert len(arrived) == 3
+        assert inbox.take_a_turn(60.0) is False
+        assert len(arrived) == 7
