@@ -265,8 +265,12 @@ def memory(data: Path, *, minutes: float = 5.0) -> dict[str, Any]:
 
 
 def exchange(data: Path, *, messages: int = 2000) -> dict[str, Any]:
-    """How fast messages are carried and applied, on a dealership of the network, in this process."""
+    """How fast messages are recorded, carried and applied, from one dealership to the manufacturer, in this process.
+
+    The network's own courier and workers stand back meanwhile (`hold_turn`).
+    """
     from exchange import courier, inbox
+    from exchange.models import Inbox, InboxState
     from exchange.outbound import send_down
     from kernel import clock
     from kernel.accounts.actors import SYSTEM
@@ -276,32 +280,55 @@ def exchange(data: Path, *, messages: int = 2000) -> dict[str, Any]:
 
     member = directory.member_at("north.localhost")
     assert member is not None
-    with bound(member.binding):
-        start = time.perf_counter()
-        for _ in range(messages):
-            send_down(
-                Receipt(outcome=ReceiptOutcome.APPLIED, message_ids=[uuid.uuid4()]),
-                to=MANUFACTURER_ID,
-                subject=uuid.uuid4(),
-                purpose=Purpose.WARRANTY,
-                actor=SYSTEM,
-                event_at=clock.now(),
-            )
-        recorded = messages / (time.perf_counter() - start)
-    with bound(Courier()):
-        everyone = courier.parties()
-        start = time.perf_counter()
-        carried = courier.carry(everyone[member.id], everyone)
-        carrying = time.perf_counter() - start
-    with bound(Portal()):
-        start = time.perf_counter()
-        applied = inbox.drain()
-        applying = time.perf_counter() - start
+    with contextlib.ExitStack() as turns:
+        with bound(Courier()):
+            everyone = courier.parties()
+            courier.carry(everyone[member.id], everyone)
+            courier.hold_turn(everyone)
+            turns.callback(_bound(Courier(), lambda: courier.give_turn_back(everyone)))
+        with bound(Portal()):
+            inbox.hold_turn()
+            turns.callback(_bound(Portal(), inbox.give_turn_back))
+            inbox.drain()
+        with bound(member.binding):
+            start = time.perf_counter()
+            for _ in range(messages):
+                send_down(
+                    Receipt(outcome=ReceiptOutcome.APPLIED, message_ids=[uuid.uuid4()]),
+                    to=MANUFACTURER_ID,
+                    subject=uuid.uuid4(),
+                    purpose=Purpose.WARRANTY,
+                    actor=SYSTEM,
+                    event_at=clock.now(),
+                )
+            recorded = messages / (time.perf_counter() - start)
+        with bound(Courier()):
+            start = time.perf_counter()
+            carried = courier.carry(everyone[member.id], everyone)
+            carrying = time.perf_counter() - start
+        with bound(Portal()):
+            start = time.perf_counter()
+            applied = inbox.drain()
+            applying = time.perf_counter() - start
+            left = Inbox.objects.filter(state=InboxState.RECEIVED, sender=member.id).count()
     return {
         "recorded_per_s": round(recorded, 1),
-        "courier_per_s": round(carried / carrying, 1) if carried else None,
-        "applied_per_s": round(applied / applying, 1) if applied else None,
+        "carried": carried,
+        "courier_per_s": round(carried / carrying, 1),
+        "applied": applied,
+        "applied_per_s": round(applied / applying, 1),
+        "left": left,
     }
+
+
+def _bound(binding: Any, work: Any) -> Any:
+    from kernel.tenancy.bindings import bound
+
+    def run() -> None:
+        with bound(binding):
+            work()
+
+    return run
 
 
 def median_of(runs: list[float]) -> float:
