@@ -200,7 +200,33 @@ CACHES = {
 CELERY_BROKER_URL = os.environ.get("BROKER_URL", "memory://")
 
 REST_FRAMEWORK = api_conf.REST_FRAMEWORK
-SPECTACULAR_SETTINGS = api_conf.SPECTACULAR_SETTINGS
+SPECTACULAR_SETTINGS = {
+    **api_conf.SPECTACULAR_SETTINGS,
+    # Choices whose fields share a name (state, kind, reason …): what programs generated from the schema call them.
+    "ENUM_NAME_OVERRIDES": {
+        "AppointmentKindEnum": "dealer.workshop.models.Kind",
+        "ClaimStateEnum": "oem.aftersales.models.ClaimState",
+        "ContactChannelEnum": "dealer.sales.models.ContactChannel",
+        "ContactResultEnum": "dealer.sales.models.ContactResult",
+        "CustomerChannelEnum": "dealer.customers.models.Channel",
+        "DealerClaimStateEnum": "dealer.warranty.models.ClaimState",
+        "DealerLeadStateEnum": "dealer.sales.models.LeadState",
+        "DealershipStateEnum": "oem.network.models.DealershipState",
+        "DeclineReasonEnum": "dealer.sales.models.DeclineReason",
+        "InstalmentKindEnum": "dealer.sales.models.InstalmentKind",
+        "JobLineKindEnum": "dealer.workshop.models.LineKind",
+        "LanguageEnum": "kernel.accounts.models.LANGUAGES",
+        "LeadStateEnum": "oem.leads.models.LeadState",
+        "LevelEnum": "kernel.contracts.Level",
+        "LostReasonEnum": "dealer.sales.models.LostReason",
+        "MeansEnum": "dealer.customers.models.Means",
+        "MessageStateEnum": "exchange.models.LedgerState",
+        "OrderStateEnum": "dealer.workshop.models.OrderState",
+        "PartyKindEnum": "dealer.customers.models.Kind",
+        "SourceEnum": "dealer.sales.models.Channel",
+        "TestDriveResultEnum": "dealer.sales.models.TestDriveResult",
+    },
+}
 
 # How many proxies in front of this process append to X-Forwarded-For: the front door is one.
 TRUSTED_PROXY_HOPS = int(os.environ.get("DEALERNET_PROXY_HOPS", "1" if PROCESS.endswith("-web") else "0"))

@@ -22,7 +22,7 @@ from kernel.automotive import vin as vins
 from kernel.errors import Invalid, Missing
 
 
-class LineOut(serializers.ModelSerializer[ClaimLine]):
+class ClaimLineOut(serializers.ModelSerializer[ClaimLine]):
     class Meta:
         model = ClaimLine
         fields = ("id", "kind", "code", "description", "quantity", "unit_price", "amount", "causal")
@@ -81,7 +81,7 @@ class ClaimOut(serializers.ModelSerializer[Claim]):
 class ClaimDetailOut(ClaimOut):
     """The same with lines and decisions."""
 
-    lines = LineOut(many=True, read_only=True)
+    lines = ClaimLineOut(many=True, read_only=True)
     decisions = DecisionOut(many=True, read_only=True)
 
     class Meta(ClaimOut.Meta):

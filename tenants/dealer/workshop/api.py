@@ -61,7 +61,7 @@ class AppointmentOut(serializers.ModelSerializer[Appointment]):
         )
 
 
-class LineOut(serializers.ModelSerializer[JobLine]):
+class JobLineOut(serializers.ModelSerializer[JobLine]):
     class Meta:
         model = JobLine
         fields = (
@@ -81,7 +81,7 @@ class LineOut(serializers.ModelSerializer[JobLine]):
 class JobOut(serializers.ModelSerializer[Job]):
     """One complaint with cause, correction and lines."""
 
-    lines = LineOut(many=True, read_only=True)
+    lines = JobLineOut(many=True, read_only=True)
 
     class Meta:
         model = Job

@@ -37,7 +37,7 @@ MONEY = {"max_digits": 14, "decimal_places": 2}
 EXTRA_KINDS = (LineKind.OPTION, LineKind.SERVICE, LineKind.GIFT)
 
 
-class LineOut(serializers.ModelSerializer[QuotationLine]):
+class QuotationLineOut(serializers.ModelSerializer[QuotationLine]):
     class Meta:
         model = QuotationLine
         fields = ("place", "kind", "text", "amount")
@@ -51,7 +51,7 @@ class QuotationOut(serializers.ModelSerializer[Quotation]):
     by = ConsultantRef(read_only=True, allow_null=True)
     number = serializers.CharField(read_only=True)
     car = serializers.CharField(read_only=True)
-    lines = LineOut(many=True, read_only=True)
+    lines = QuotationLineOut(many=True, read_only=True)
 
     class Meta:
         model = Quotation
