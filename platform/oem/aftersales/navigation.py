@@ -1,4 +1,4 @@
-"""What after-sales adds to the portal's navigation."""
+"""What after-sales adds to the portal's navigation and to a car's page."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from kernel.accounts.roles import Right
 from kernel.ui.navigation import PORTAL, NavItem, register
+from oem.aftersales import vehicle  # noqa: F401 - registers its parts of a car's page
 from oem.aftersales.models import Claim, ClaimState
 
 

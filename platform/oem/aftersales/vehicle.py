@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from kernel.accounts.roles import Right
@@ -12,13 +12,6 @@ from kernel.contracts import Purpose
 from kernel.ui.numbers import grouped
 from oem.aftersales.models import Claim, ServiceVisit
 from oem.owners.sections import Milestone, Section, register
-
-
-def _address(name: str, id_: Any) -> str:
-    try:
-        return reverse(name, args=[id_])
-    except NoReverseMatch:
-        return ""
 
 
 def _visit(row: ServiceVisit) -> Milestone:
@@ -30,7 +23,7 @@ def _visit(row: ServiceVisit) -> Milestone:
         icon="wrench",
         tone="info",
         text=odometer,
-        url=_address("aftersales:visit", row.id),
+        url=reverse("aftersales:visit", args=[row.id]),
     )
 
 
@@ -54,7 +47,7 @@ def _claim(row: Claim) -> Milestone:
         icon="shield-check",
         tone="warning",
         text=str(row.get_state_display()),
-        url=_address("aftersales:claim", row.id),
+        url=reverse("aftersales:claim", args=[row.id]),
     )
 
 

@@ -1,4 +1,4 @@
-"""What insight adds to the portal's navigation, to a car's page and to a dealership's page."""
+"""What insight adds to the portal's navigation and to a dealership's page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from django.utils.translation import gettext_lazy as _
 
 from kernel.accounts.roles import Right
 from kernel.ui.navigation import PORTAL, NavItem, register
-from oem.aftersales import vehicle  # noqa: F401 - registers its parts of a car's page
 from oem.network import panels
 from oem.network.models import Dealership
 
