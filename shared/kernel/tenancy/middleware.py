@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-import psycopg2
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from kernel.tenancy import directory, keys
 from kernel.tenancy.bindings import Binding, Unbound, bound
-from kernel.tenancy.pool import TooManyConnections
 
 PORTAL_URLS = "dealernet.urls_portal"
 DEALER_URLS = "dealernet.urls_dealer"
@@ -44,14 +42,14 @@ class HostMiddleware:
             request.tenant = member
             request.urlconf = PORTAL_URLS if member.is_portal else DEALER_URLS
             with bound(member.binding):
+                # Here and not in a view, where Django would make a 500 of it.
+                connection.ensure_connection()
                 response = self.get_response(request)
-            if response.streaming:
-                response.streaming_content = _rebound(member.binding, response.streaming_content)
-            return response
-        except (TooManyConnections, OperationalError) as error:
-            if isinstance(error, TooManyConnections) or isinstance(error.__cause__, psycopg2.OperationalError):
-                return _plain(503, "The database is busy. Please try again.", **{"Retry-After": "2"})
-            raise
+        except OperationalError:
+            return _plain(503, "The database is busy. Please try again.", **{"Retry-After": "2"})
+        if response.streaming:
+            response.streaming_content = _rebound(member.binding, response.streaming_content)
+        return response
 
 
 def _rebound(binding: Binding, chunks: Iterable[bytes]) -> Iterator[bytes]:
