@@ -57,36 +57,21 @@ class Pool:
         """The most recently used healthy idle connection of a login, or None."""
         with self._lock:
             self._after_fork()
-            for ident in reversed(self._idle):
-                entry_key, raw, since = self._idle[ident]
-                if entry_key != key:
+            for ident, (owner, raw, since) in reversed(list(self._idle.items())):
+                if owner != key:
                     continue
                 del self._idle[ident]
                 if time.monotonic() - since < self.max_age and _is_quiet(raw):
                     self.hits += 1
                     return raw
-                _close(raw)
-                return self._next(key)
+                raw.close()
             self.misses += 1
             return None
-
-    def _next(self, key: Key) -> RawConnection | None:
-        for ident in reversed(self._idle):
-            entry_key, raw, since = self._idle[ident]
-            if entry_key == key:
-                del self._idle[ident]
-                if time.monotonic() - since < self.max_age and _is_quiet(raw):
-                    self.hits += 1
-                    return raw
-                _close(raw)
-                return self._next(key)
-        self.misses += 1
-        return None
 
     def put(self, key: Key, raw: RawConnection) -> None:
         """Give a connection back. One that is closed or inside a transaction is closed instead."""
         if raw.closed or raw.info.transaction_status != TRANSACTION_STATUS_IDLE or not raw.autocommit:
-            _close(raw)
+            raw.close()
             return
         evicted = []
         with self._lock:
@@ -95,7 +80,7 @@ class Pool:
             while len(self._idle) > self.max_idle:
                 evicted.append(self._idle.popitem(last=False)[1][1])
         for old in evicted:
-            _close(old)
+            old.close()
 
     def connect(self, connect: Any, params: dict[str, Any]) -> RawConnection:
         """Open a new connection; near the server's limit give back idle ones and wait, then raise."""
@@ -119,7 +104,7 @@ class Pool:
             self._after_fork()
             old = [self._idle.popitem(last=False)[1][1] for _ in range((len(self._idle) + 1) // 2)]
         for raw in old:
-            _close(raw)
+            raw.close()
 
     def clear(self) -> None:
         """Close every idle connection of this process."""
@@ -127,7 +112,7 @@ class Pool:
             self._after_fork()
             entries, self._idle = list(self._idle.values()), OrderedDict()
         for _key, raw, _since in entries:
-            _close(raw)
+            raw.close()
 
     def __len__(self) -> int:
         return len(self._idle)
@@ -137,18 +122,9 @@ def _is_quiet(raw: RawConnection) -> bool:
     """Whether an idle connection is usable: open, and the server has not said anything (such as good-bye)."""
     if raw.closed:
         return False
-    try:
-        readable, _, _ = select.select([raw.fileno()], [], [], 0)
-    except (OSError, ValueError, psycopg2.Error):
-        return False
-    return not readable
-
-
-def _close(raw: RawConnection) -> None:
-    try:
-        raw.close()
-    except psycopg2.Error:
-        pass
+    poller = select.poll()  # not select(), which refuses file numbers over 1023
+    poller.register(raw.fileno(), select.POLLIN)
+    return not poller.poll(0)
 
 
 pool = Pool()
