@@ -13,6 +13,8 @@ from kernel.tenancy.models import Domain, Kind, State
 
 #: Seconds a looked-up host is remembered: how long a retired dealership's pages may still be found.
 REMEMBER_FOR = 5.0
+#: Hosts remembered at most: made-up names may not fill the memory.
+REMEMBER_AT_MOST = 4096
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*\Z")
 
 
@@ -60,7 +62,7 @@ def member_at(host: str) -> Member | None:
     )
     member = Member(*row) if row else None
     with _lock:
-        if len(_remembered) > 4096:
+        if len(_remembered) >= REMEMBER_AT_MOST:
             _remembered.clear()
         _remembered[host] = (now + REMEMBER_FOR, member)
     return member

@@ -85,8 +85,6 @@ class DatabaseWrapper(django_tenants_base.DatabaseWrapper):
 
         Raises WallError inside a transaction.
         """
-        if binding == self._binding:
-            return
         resting_depth = 0 if self._rollback_sessions is None else 1
         if len(self.atomic_blocks) > resting_depth:
             raise WallError(f"a transaction of {self._binding!r} is open; it may not go on as {binding!r}")
@@ -100,10 +98,8 @@ class DatabaseWrapper(django_tenants_base.DatabaseWrapper):
         if self._rollback_sessions is not None:
             self._rollback_sessions[self._key] = {name: getattr(self, name) for name in _SESSION_STATE}
             return
-        if self.connection is not None and not self.in_atomic_block:
+        if self.connection is not None:
             pool.put(self._key, self.connection)
-        elif self.connection is not None:
-            self.connection.close()
 
     def _take_out(self) -> None:
         state = None

@@ -1,0 +1,57 @@
+"""Host names lead to active members, are read strictly, and are remembered for a short time only."""
+
+from __future__ import annotations
+
+import pytest
+
+from kernel.tenancy import directory
+from kernel.tenancy.bindings import Owner, bound
+from kernel.tenancy.models import State, Tenant
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ("north.localhost", "north.localhost"),
+        ("North.LOCALHOST:8000", "north.localhost"),
+        ("north.localhost:", None),
+        ("north.localhost:+80", None),
+        ("north.localhost:८०", None),
+        ("north.localhost:123456", None),
+        ("north..localhost", None),
+        ("-north.localhost", None),
+        ("north.localhost\n", None),
+        ("北.localhost", None),
+        ("[::1]:8000", None),
+        (".".join(["a" * 50] * 5), None),
+        ("", None),
+    ],
+)
+def test_a_host_header_is_a_plain_dns_name_or_nothing(header, name):
+    assert directory.host_name(header) == name
+
+
+def test_a_retired_dealership_is_found_no_more_once_it_is_forgotten(committed, north):
+    found = directory.member_at(north.host)
+    assert (found.id, found.slug, found.is_portal, found.binding) == (north.id, "north", False, north.binding)
+    with bound(Owner()):
+        Tenant.objects.filter(id=north.id).update(state=State.RETIRED)
+    assert directory.member_at(north.host) == found
+    directory.forget()
+    assert directory.member_at(north.host) is None
+
+
+def test_what_is_remembered_runs_out(committed, north, monkeypatch):
+    monkeypatch.setattr(directory, "REMEMBER_FOR", 0.0)
+    assert directory.member_at(north.host) is not None
+    with bound(Owner()):
+        Tenant.objects.filter(id=north.id).update(state=State.RETIRED)
+    assert directory.member_at(north.host) is None
+
+
+def test_made_up_hosts_do_not_fill_the_memory(wall, portal, monkeypatch):
+    monkeypatch.setattr(directory, "REMEMBER_AT_MOST", 3)
+    for number in range(10):
+        assert directory.member_at(f"made-up-{number}.localhost") is None
+        assert len(directory._remembered) <= 3
+    assert directory.member_at(portal.host).is_portal
