@@ -9,6 +9,8 @@ import hashlib
 import os
 from pathlib import Path
 
+from django.core.exceptions import ImproperlyConfigured
+
 from kernel.accounts import conf as accounts_conf
 from kernel.api import conf as api_conf
 from kernel.ui import conf as ui_conf
@@ -30,6 +32,13 @@ def _django_key() -> str:
             return value
     # Commands, courier, steward and scheduler sign nothing that a browser gets.
     return hashlib.sha256(f"dealernet {PROCESS}".encode() + os.urandom(32)).hexdigest()
+
+
+def _number(name: str, default: int) -> int:
+    value = os.environ.get(name) or str(default)
+    if not value.isdigit() or int(value) < 1:
+        raise ImproperlyConfigured(f"{name} must be a whole number, 1 or more.")
+    return int(value)
 
 
 SECRET_KEY = _django_key()
@@ -230,6 +239,9 @@ SPECTACULAR_SETTINGS = {
 
 # How many proxies in front of this process append to X-Forwarded-For: the front door is one.
 TRUSTED_PROXY_HOPS = int(os.environ.get("DEALERNET_PROXY_HOPS", "1" if PROCESS.endswith("-web") else "0"))
+
+# How long a dealership has to answer a lead that it is offered.
+RESPOND_MINUTES = _number("DEALERNET_RESPOND_MINUTES", 30)
 
 SILENCED_SYSTEM_CHECKS = [
     # a login is unique whatever its case, by a constraint on Lower(login) that the check does not see

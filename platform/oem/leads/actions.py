@@ -55,8 +55,8 @@ from oem.network.models import Dealership, DealershipState
 
 log = logging.getLogger(__name__)
 
-#: How long a dealership has to answer.
-RESPOND_WITHIN = timedelta(minutes=getattr(settings, "RESPOND_MINUTES", 30))
+#: How long a dealership has to answer an offer.
+RESPOND_WITHIN = timedelta(minutes=settings.RESPOND_MINUTES)
 #: A dealership's transaction lives at most 20 s (steward.LOGIN_SETTINGS), so what it accepted before `respond_before`
 #: is committed 20 s later at the latest; a mailbox seen empty after that holds no acceptance in time.
 COMMITTED_AFTER = timedelta(seconds=20)

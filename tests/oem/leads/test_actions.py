@@ -7,6 +7,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.conf import settings
 
 from exchange.models import Ledger, Payload
 from kernel import clock
@@ -71,7 +72,7 @@ def test_routing_offers_to_one_dealership_and_keeps_why(desk, north, south):
     assert lead.dealership in (north.id, south.id)
     assert decision.chosen == lead.dealership
     assert {c["slug"] for c in decision.candidates} >= {"north", "south"}
-    assert lead.respond_before - lead.offered_at == actions.RESPOND_WITHIN
+    assert lead.respond_before - lead.offered_at == timedelta(minutes=settings.RESPOND_MINUTES)
     row = Ledger.objects.get(subject=lead.id)
     assert (row.contract, row.receiver, row.state) == ("SalesLead", lead.dealership, "recorded")
     body = Payload.objects.get(id=row.id).body
