@@ -214,7 +214,7 @@ def leads_by_dealership(found: Leads) -> dict[UUID, int]:
     "answer_time",
     title=_("Answer time"),
     definition=_(
-        "Time from the offer to the dealership's first answer: half were faster than the median, "
+        "Time from the offer to the dealership's first contact with the customer: half were faster than the median, "
         "nine in ten faster than the 90 % mark."
     ),
     unit=_("Minutes, hours or days"),

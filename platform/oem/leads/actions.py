@@ -29,7 +29,7 @@ from kernel.accounts.actors import SYSTEM, Actor
 from kernel.accounts.roles import Right
 from kernel.audit import record as audit
 from kernel.automotive import names, phone, regions
-from kernel.contracts import LeadEvent, LeadOutcome, LeadStage, Purpose, SalesLead
+from kernel.contracts import SPOKEN, LeadEvent, LeadOutcome, LeadStage, Purpose, SalesLead
 from kernel.errors import Conflict, Invalid
 from kernel.reference.queries import CALENDAR, match_car
 from kernel.transitions import may_move, move
@@ -630,7 +630,7 @@ def apply_outcome(outcome: LeadOutcome, *, sender: UUID, message: UUID, actor: A
         return "stale"
     _answer_offer(lead, outcome)
     state = STATE_OF_EVENT[LeadEvent(outcome.event)]
-    if outcome.first_response_seconds is not None and lead.first_response_seconds is None:
+    if outcome.event in SPOKEN and lead.first_response_seconds is None:
         lead.first_response_seconds = outcome.first_response_seconds
     if outcome.temperature:
         lead.temperature = str(outcome.temperature)

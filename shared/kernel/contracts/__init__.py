@@ -31,7 +31,7 @@ from kernel.contracts.base import (
 )
 from kernel.contracts.bookkeeping import Receipt, ReceiptOutcome
 from kernel.contracts.counts import FLOOR, DailyCounts
-from kernel.contracts.leads import ENVELOPE, LeadEvent, LeadOutcome, LeadStage, SalesLead, Temperature
+from kernel.contracts.leads import ENVELOPE, SPOKEN, LeadEvent, LeadOutcome, LeadStage, SalesLead, Temperature
 from kernel.contracts.owners import Owner, OwnerRole, Sex
 from kernel.contracts.sales import BuyerKind, VehicleSale
 from kernel.contracts.service import PayType, ServiceVisit, VisitKind
@@ -46,6 +46,7 @@ __all__ = [
     "NUMBERS",
     "PERSONAL",
     "REQUIRABLE",
+    "SPOKEN",
     "STATE",
     "UP",
     "BuyerKind",

@@ -40,6 +40,19 @@ class LeadEvent(StrEnum):
     RETURNED = "returned"
 
 
+#: Events by which somebody of the dealership has spoken to the person. The first of them is the first response.
+SPOKEN = frozenset(
+    {
+        LeadEvent.CONTACTED,
+        LeadEvent.APPOINTMENT,
+        LeadEvent.TEST_DRIVE,
+        LeadEvent.QUOTED,
+        LeadEvent.CONTRACTED,
+        LeadEvent.WON,
+    }
+)
+
+
 class Temperature(StrEnum):
     """Hot within 3 months, warm within 12, cold later (R-LEAD-05…07)."""
 
@@ -135,7 +148,13 @@ ENVELOPE = ("name", "phone", "email")
 
 @contract("LeadOutcome", 1, kind=FACT, direction=UP, subject="lead", purposes=(Purpose.LEAD_HANDLING,))
 class LeadOutcome(Contract):
-    """One thing that happened to a lead of the manufacturer at the dealership that holds it. Names nobody."""
+    """One thing that happened to a lead of the manufacturer at the dealership that holds it. Names nobody.
+
+    The first response is the first contact of the dealership with the person, not its answer to the offer
+    (R-SALES-25). So `first_response_seconds` counts with the events after a contact (contacted, appointment,
+    test_drive, quoted, contracted, won): the first one of an offer carries it, the others leave it out. With any other
+    event it means nothing and is not read.
+    """
 
     lead_id: UUID = f(FieldClass.REFERENCE, "The lead's id.")
     fence: int = f(FieldClass.REFERENCE, "Fencing number of the offer it answers.", minimum=0)
@@ -145,7 +164,7 @@ class LeadOutcome(Contract):
     reason_text: str | None = f(FieldClass.TECHNICAL, "The reason in words.", default=None, free_text=True)
     first_response_seconds: int | None = f(
         FieldClass.TECHNICAL,
-        "Seconds from the offer to the first contact with the person.",
+        "Seconds from the offer to the first contact with the person, with the event that shows it.",
         default=None,
         minimum=0,
     )

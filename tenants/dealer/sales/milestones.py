@@ -9,7 +9,7 @@ from dealer.sales.models import LEAD_TRANSITIONS, Lead, LeadMilestone, LeadState
 from dealer.sharing.actions import share
 from kernel import clock
 from kernel.accounts.actors import Actor
-from kernel.contracts import LeadEvent, LeadOutcome
+from kernel.contracts import SPOKEN, LeadEvent, LeadOutcome
 from kernel.contracts import Temperature as SharedTemperature
 from kernel.transitions import may_move, move
 
@@ -43,16 +43,16 @@ def report(
     at: datetime | None = None,
     reason: str = "",
     reason_text: str = "",
-    first_response_seconds: int | None = None,
     temperature: str = "",
 ) -> bool:
     """Tell the manufacturer once what happened to a locked lead of its; True when it was told now.
 
-    The lead moves to the state of that name if it has not come further. `first_response_seconds` is filled in for the
-    first contact.
+    The lead moves to the state of that name if it has not come further. The first event after a contact with the person
+    carries the seconds since the offer.
     """
     moment = at or clock.now()
-    if event is LeadEvent.CONTACTED and lead.first_contact_at is None:
+    first_response_seconds = None
+    if event in SPOKEN and lead.first_contact_at is None:
         lead.first_contact_at = moment
         lead.save(update_fields=["first_contact_at"])
         first_response_seconds = max(0, int((moment - lead.offered_at).total_seconds()))

@@ -46,7 +46,7 @@ FIELDS: dict[str, Text] = {
     "event": pgettext_lazy("field", "What happened"),
     "fault_code": _("Fault code"),
     "fence": _("Number of the offer"),
-    "first_response_seconds": _("Time to the first answer"),
+    "first_response_seconds": _("Time to the first contact"),
     "invoice_total": _("Invoice total"),
     "jobs": _("Jobs"),
     "kind": _("Kind"),

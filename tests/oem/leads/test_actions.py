@@ -117,11 +117,28 @@ def test_acceptance_and_milestones_move_the_lead_along(desk):
     lead = take_in()
     actions.route_lead(lead_id=lead.id, actor=SYSTEM)
     for event in (LeadEvent.ACCEPTED, LeadEvent.CONTACTED, LeadEvent.QUOTED, LeadEvent.WON):
-        assert answer(lead, event, first_response_seconds=90) == "applied"
+        assert answer(lead, event) == "applied"
     lead.refresh_from_db()
-    assert (lead.state, lead.first_response_seconds) == (LeadState.WON, 90)
+    assert lead.state == LeadState.WON
     assert lead.offers.get().state == OfferState.ACCEPTED
     assert [e.code for e in lead.events.all()] == ["received", "offered", "accepted", "contacted", "quoted", "won"]
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ([(LeadEvent.ACCEPTED, 90), (LeadEvent.CONTACTED, 600), (LeadEvent.QUOTED, 7200)], 600),
+        ([(LeadEvent.ACCEPTED, None), (LeadEvent.APPOINTMENT, 900), (LeadEvent.CONTACTED, None)], 900),
+        ([(LeadEvent.ACCEPTED, 90), (LeadEvent.LOST, 95)], None),
+    ],
+)
+def test_the_first_response_is_the_first_contact_not_the_acceptance(desk, told, kept):
+    lead = take_in()
+    actions.route_lead(lead_id=lead.id, actor=SYSTEM)
+    for event, seconds in told:
+        assert answer(lead, event, first_response_seconds=seconds) == "applied"
+    lead.refresh_from_db()
+    assert lead.first_response_seconds == kept
 
 
 def test_a_declined_lead_goes_to_another_dealership_and_never_back(desk):

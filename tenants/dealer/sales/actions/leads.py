@@ -181,13 +181,7 @@ def accept_lead(*, actor: Actor, lead_id: UUID) -> Acceptance:
         before={"state": old},
         after={"state": lead.state, "customer": customer.pk, "linked": linked, "consultant": lead.consultant_id},
     )
-    milestones.report(
-        lead,
-        LeadEvent.ACCEPTED,
-        actor=actor,
-        at=now,
-        first_response_seconds=max(0, int((now - lead.offered_at).total_seconds())),
-    )
+    milestones.report(lead, LeadEvent.ACCEPTED, actor=actor, at=now)
     return Acceptance(lead, prospect, customer, linked)
 
 

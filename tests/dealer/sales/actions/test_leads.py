@@ -366,13 +366,19 @@ def test_milestones_are_told_once_each_and_in_any_order(wall, north):
         assert outcomes(lead_id) == ["accepted", "contacted", "quoted", "test_drive"]
 
 
-def test_the_first_contact_tells_the_seconds_since_the_offer(wall, north):
+@pytest.mark.parametrize("first", ["contacted", "appointment", "test_drive", "quoted"])
+def test_the_first_contact_and_nothing_else_tells_the_seconds_since_the_offer(wall, north, first):
     with north.bound():
         actor = north.actor("sales_consultant")
         lead_id = accepted(actor).lead_id
-        actions.record_outcome(actor=actor, lead_id=lead_id, event="contacted")
-        body = next(p.body for p in Payload.objects.all() if p.body.get("event") == "contacted")
-        assert 295 <= body["first_response_seconds"] <= 330
+        for event in (first, "contracted"):
+            actions.record_outcome(actor=actor, lead_id=lead_id, event=event)
+        told = {
+            p.body["event"]: p.body.get("first_response_seconds") for p in Payload.objects.filter(body__has_key="event")
+        }
+        assert set(told) == {"accepted", first, "contracted"}
+        assert (told["accepted"], told["contracted"]) == (None, None)
+        assert 295 <= told[first] <= 330
 
 
 @pytest.mark.parametrize(
