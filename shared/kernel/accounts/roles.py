@@ -82,6 +82,7 @@ class Right(StrEnum):
     SALES_READ = "sales_read"
     SALES_WORK = "sales_work"
     SALES_APPROVE = "sales_approve"
+    CONTRACTS_READ = "contracts_read"
     STOCK_READ = "stock_read"
     STOCK_WRITE = "stock_write"
     SERVICE_READ = "service_read"
@@ -174,6 +175,7 @@ RIGHTS: dict[Role, frozenset[Right]] = {
             R.CUSTOMERS_READ,
             R.CUSTOMERS_EXPORT,
             R.SALES_READ,
+            R.CONTRACTS_READ,
             R.SALES_APPROVE,
             R.STOCK_READ,
             R.SERVICE_READ,
@@ -194,6 +196,7 @@ RIGHTS: dict[Role, frozenset[Right]] = {
             R.CUSTOMERS_READ,
             R.CUSTOMERS_WRITE,
             R.SALES_READ,
+            R.CONTRACTS_READ,
             R.SALES_WORK,
             R.SALES_APPROVE,
             R.STOCK_READ,
@@ -208,6 +211,7 @@ RIGHTS: dict[Role, frozenset[Right]] = {
             R.CUSTOMERS_READ,
             R.CUSTOMERS_WRITE,
             R.SALES_READ,
+            R.CONTRACTS_READ,
             R.SALES_WORK,
             R.STOCK_READ,
         }
@@ -221,6 +225,7 @@ RIGHTS: dict[Role, frozenset[Right]] = {
             R.CUSTOMERS_WRITE,
             R.CUSTOMERS_EXPORT,
             R.SALES_READ,
+            R.CONTRACTS_READ,
             R.SERVICE_READ,
             R.EXCHANGE_READ,
             R.EXCHANGE_REPAIR,
@@ -253,7 +258,8 @@ RIGHTS: dict[Role, frozenset[Right]] = {
     Role.TECHNICIAN: frozenset({R.SERVICE_READ, R.SERVICE_WRITE_OWN}),
     Role.PARTS_CLERK: frozenset({R.STOCK_READ, R.STOCK_WRITE, R.SERVICE_READ}),
     Role.STOCK_CLERK: frozenset({R.STOCK_READ, R.STOCK_WRITE}),
-    Role.FINANCE_CLERK: frozenset({R.FINANCE_READ, R.SALES_READ}),
+    # Contracts with their payments, and deliveries: what invoices are written by. Neither prospects nor customers.
+    Role.FINANCE_CLERK: frozenset({R.FINANCE_READ, R.CONTRACTS_READ}),
     # People and settings, no customer data: so neither the audit trail (it shows values) nor the ledger.
     Role.IT_ADMIN: frozenset({R.PEOPLE_MANAGE, R.SETTINGS_MANAGE, R.EXCHANGE_READ, R.EXCHANGE_REPAIR}),
 }

@@ -20,7 +20,14 @@ SCOPES: dict[str, frozenset[Right]] = {
     "exchange:write": frozenset({Right.EXCHANGE_REPAIR}),
     # both
     "catalogue:read": frozenset(
-        {Right.NETWORK_READ, Right.STOCK_READ, Right.SALES_READ, Right.SERVICE_READ, Right.CUSTOMERS_READ}
+        {
+            Right.NETWORK_READ,
+            Right.STOCK_READ,
+            Right.SALES_READ,
+            Right.CONTRACTS_READ,
+            Right.SERVICE_READ,
+            Right.CUSTOMERS_READ,
+        }
     ),
     "leads:read": frozenset({Right.LEADS_READ}),
     "leads:write": frozenset({Right.LEADS_ROUTE, Right.LEADS_WORK_OWN, Right.LEADS_WORK_ALL}),
@@ -39,9 +46,9 @@ SCOPES: dict[str, frozenset[Right]] = {
     "test-drives:write": frozenset({Right.SALES_WORK}),
     "quotations:read": frozenset({Right.SALES_READ}),
     "quotations:write": frozenset({Right.SALES_WORK}),
-    "sales-contracts:read": frozenset({Right.SALES_READ}),
+    "sales-contracts:read": frozenset({Right.CONTRACTS_READ}),
     "sales-contracts:write": frozenset({Right.SALES_WORK, Right.SALES_APPROVE}),
-    "deliveries:read": frozenset({Right.SALES_READ}),
+    "deliveries:read": frozenset({Right.CONTRACTS_READ}),
     "deliveries:write": frozenset({Right.SALES_WORK}),
     "appointments:read": frozenset({Right.SERVICE_READ}),
     "appointments:write": frozenset({Right.SERVICE_WRITE}),

@@ -16,10 +16,11 @@ from kernel.api.views import ApiView, Required
 from kernel.errors import Missing
 from kernel.reference import models, queries
 
-#: Whoever works with cars, parts or customers at a dealership may read the catalogue.
+#: Whoever works with cars, parts, contracts or customers at a dealership may read the catalogue.
 READERS = (
     Right.STOCK_READ,
     Right.SALES_READ,
+    Right.CONTRACTS_READ,
     Right.SERVICE_READ,
     Right.CUSTOMERS_READ,
     Right.NETWORK_READ,

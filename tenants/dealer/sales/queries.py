@@ -165,8 +165,8 @@ def prospects_of(customer: Customer, user: User) -> list[Prospect]:
 # -- what hangs on a prospect ------------------------------------------------------------------------
 
 
-def _of_visible(user: User) -> Q:
-    if not user.has(Right.SALES_READ):
+def _of_visible(user: User, right: Right = Right.SALES_READ) -> Q:
+    if not user.has(right):
         return Q(pk__in=[])
     return Q() if _sees_all(user) else Q(prospect__consultant_id=user.pk)
 
@@ -184,13 +184,14 @@ def visible_quotations(user: User) -> QuerySet[Quotation]:
 
 
 def visible_contracts(user: User) -> QuerySet[SalesContract]:
-    return SalesContract.objects.filter(_of_visible(user)).select_related(
+    return SalesContract.objects.filter(_of_visible(user, Right.CONTRACTS_READ)).select_related(
         "prospect__customer", "prospect__lead", "quotation", "vehicle", "signed_by", "decided_by"
     )
 
 
 def visible_deliveries(user: User) -> QuerySet[Delivery]:
-    return Delivery.objects.filter(_of_visible(user)).select_related("prospect__customer", "vehicle", "contract", "by")
+    rows = Delivery.objects.filter(_of_visible(user, Right.CONTRACTS_READ))
+    return rows.select_related("prospect__customer", "vehicle", "contract", "by")
 
 
 def _require(user: User, *rights: Right) -> None:

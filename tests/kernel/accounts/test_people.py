@@ -17,6 +17,7 @@ from kernel.errors import Conflict, Forbidden, Invalid, Missing
 from kernel.testing.network import PASSWORD
 
 NEW = "a longer sentence 42"
+SELLERS = {"general_manager", "sales_manager", "sales_consultant", "crm_manager"}
 
 
 def link_in(text: str) -> str:
@@ -42,6 +43,8 @@ def test_roles_of_the_two_tiers_do_not_overlap():
         (Right.CUSTOMERS_EXPORT, {"general_manager", "crm_manager"}),
         (Right.OWNERS_READ, {"crm_analyst", "privacy_officer"}),
         (Right.SALES_APPROVE, {"sales_manager", "general_manager"}),
+        (Right.SALES_READ, SELLERS),
+        (Right.CONTRACTS_READ, {*SELLERS, "finance_clerk"}),
         (Right.SERVICE_WRITE, {"service_adviser", "service_manager"}),
         (Right.SERVICE_WRITE_OWN, {"technician"}),
         (Right.CLAIMS_DECIDE, {"warranty_analyst"}),
@@ -58,6 +61,7 @@ def test_the_it_administrator_sees_no_customer_data():
         Right.CUSTOMERS_READ,
         Right.LEADS_READ,
         Right.SALES_READ,
+        Right.CONTRACTS_READ,
         Right.SERVICE_READ,
         Right.CLAIMS_READ,
         Right.AUDIT_READ,

@@ -229,7 +229,7 @@ class ContractIn(StrictSerializer):
 class ContractList(ApiView):
     """Sales contracts."""
 
-    required: ClassVar[Required] = {"GET": Right.SALES_READ, "POST": Right.SALES_WORK}
+    required: ClassVar[Required] = {"GET": Right.CONTRACTS_READ, "POST": Right.SALES_WORK}
     scope = "sales-contracts"
     ordering = ("-created_at", "id")
 
@@ -260,7 +260,7 @@ class ContractList(ApiView):
 class ContractDetail(ApiView):
     """One sales contract."""
 
-    required: ClassVar[Required] = {"GET": Right.SALES_READ}
+    required: ClassVar[Required] = {"GET": Right.CONTRACTS_READ}
     scope = "sales-contracts"
 
     @extend_schema(responses=ContractOut)
@@ -354,7 +354,7 @@ class DeliveryIn(StrictSerializer):
 class DeliveryList(ApiView):
     """Deliveries."""
 
-    required: ClassVar[Required] = {"GET": Right.SALES_READ, "POST": Right.SALES_WORK}
+    required: ClassVar[Required] = {"GET": Right.CONTRACTS_READ, "POST": Right.SALES_WORK}
     scope = "deliveries"
     ordering = ("-created_at", "id")
 
@@ -393,7 +393,7 @@ def _car(request: Request, data: dict[str, Any]) -> Any:
 class DeliveryDetail(ApiView):
     """One delivery."""
 
-    required: ClassVar[Required] = {"GET": Right.SALES_READ}
+    required: ClassVar[Required] = {"GET": Right.CONTRACTS_READ}
     scope = "deliveries"
 
     @extend_schema(responses=DeliveryOut)

@@ -242,7 +242,7 @@ class ContractList(AuditedExport, ListPage):
         DateRange("signed_on", gettext_lazy("Signed on"), is_datetime=False),
     ]
     ordering = ("-created_at", "id")
-    export_right = Right.SALES_READ
+    export_right = Right.CONTRACTS_READ
     export_name = "contracts"
     empty_icon = "file-check"
     empty_title = gettext_lazy("No contracts yet")
@@ -255,10 +255,10 @@ class ContractList(AuditedExport, ListPage):
         return reverse("sales:contract", args=[row.pk])
 
 
-contracts = requires(Right.SALES_READ)(ContractList.as_view())
+contracts = requires(Right.CONTRACTS_READ)(ContractList.as_view())
 
 
-@requires(Right.SALES_READ)
+@requires(Right.CONTRACTS_READ)
 @require_safe
 def contract(request: HttpRequest, id: str) -> HttpResponseBase:
     """One contract, with the approval box for whom it waits."""
@@ -282,6 +282,7 @@ def _contract_page(request: HttpRequest, found: SalesContract, note_form: NoteFo
         "decides": may_decide(found, actor) if waiting else "right",
         "waiting": waiting,
         "limit": derive.policy().approval_limit,
+        "may_see_prospect": request.user.has(Right.SALES_READ),
         "may_deliver": may_work and found.state == ContractState.APPROVED,
         "may_collect": (may_work or request.user.has(Right.FINANCE_READ))
         and found.state in (ContractState.APPROVED, ContractState.EXECUTED),
@@ -402,10 +403,10 @@ class DeliveryList(AuditedExport, ListPage):
         return reverse("sales:delivery", args=[row.pk])
 
 
-deliveries = requires(Right.SALES_READ)(DeliveryList.as_view())
+deliveries = requires(Right.CONTRACTS_READ)(DeliveryList.as_view())
 
 
-@requires(Right.SALES_READ)
+@requires(Right.CONTRACTS_READ)
 @require_safe
 def delivery(request: HttpRequest, id: str) -> HttpResponseBase:
     """One delivery, as it can be printed for the signature."""
@@ -414,6 +415,7 @@ def delivery(request: HttpRequest, id: str) -> HttpResponseBase:
         "delivery": found,
         "customer": found.prospect.customer,
         "contract": found.contract,
+        "may_see_customer": request.user.has(Right.CUSTOMERS_READ),
         "checklist": [ChecklistItem(item).label for item in found.checklist if item in ChecklistItem.values],
     }
     return render(request, "sales/delivery.html", context)

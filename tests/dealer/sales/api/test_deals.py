@@ -138,22 +138,24 @@ def test_a_delivery_needs_a_car_that_is_there(wall, north):
         assert [error["field"] for error in answer["errors"]] == ["vin"]
 
 
-NOUNS = ("prospects", "follow-ups", "test-drives", "quotations", "sales-contracts", "deliveries")
+PERSONS = ("prospects", "follow-ups", "test-drives", "quotations")
+PAPERS = ("sales-contracts", "deliveries")
 
 
-@pytest.mark.parametrize("noun", NOUNS)
 @pytest.mark.parametrize(
-    ("role", "status"),
+    ("role", "persons", "papers"),
     [
-        ("sales_consultant", 200),
-        ("general_manager", 200),
-        ("finance_clerk", 200),
-        ("technician", 403),
-        ("it_admin", 403),
+        ("sales_consultant", 200, 200),
+        ("general_manager", 200, 200),
+        ("finance_clerk", 403, 200),
+        ("technician", 403, 403),
+        ("it_admin", 403, 403),
     ],
 )
-def test_who_may_read(wall, north, noun, role, status):
-    assert north.client(role).get(f"/api/v1/{noun}").status_code == status
+def test_who_may_read(wall, north, role, persons, papers):
+    client = north.client(role)
+    assert {client.get(f"/api/v1/{noun}").status_code for noun in PERSONS} == {persons}
+    assert {client.get(f"/api/v1/{noun}").status_code for noun in PAPERS} == {papers}
 
 
 def test_one_consultant_does_not_see_anothers_work(wall, north):
@@ -181,7 +183,7 @@ def test_another_dealership_sees_nothing_of_it(wall, north, south):
     with north.bound():
         contract = signed(north.actor("sales_consultant"), accepted(north.actor("sales_consultant")), car())
     client = south.client("sales_manager")
-    for noun in NOUNS:
+    for noun in PERSONS + PAPERS:
         assert client.get(f"/api/v1/{noun}").json()["results"] == []
     assert client.get(f"/api/v1/sales-contracts/{contract.pk}").status_code == 404
     assert north.client("sales_manager").get(f"/api/v1/sales-contracts/{contract.pk}").status_code == 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -342,6 +343,28 @@ PAGES = ("/prospects/", "/test-drives/", "/quotations/", "/contracts/", "/delive
 )
 def test_who_may_open_the_lists(wall, north, path, role, status):
     assert north.client(role).get(path).status_code == status
+
+
+def test_a_finance_clerk_works_with_contracts_and_deliveries_and_sees_no_prospects(wall, north):
+    with north.bound():
+        consultant = north.actor("sales_consultant")
+        contract = approved(consultant, north.actor("sales_manager"), prospect(consultant), car())
+        due = contract.instalments.first()
+    clerk = north.client("finance_clerk")
+    assert {path: clerk.get(path).status_code for path in PAGES} == {
+        "/prospects/": 403,
+        "/test-drives/": 403,
+        "/quotations/": 403,
+        "/contracts/": 200,
+        "/deliveries/": 200,
+    }
+    page = text(clerk.get(f"/contracts/{contract.pk}/"))
+    assert contract.number in page
+    assert f"/instalments/{due.pk}/paid/" in page
+    links = set(re.findall(r'href="(/[a-z-]+/[^"]*)"', page.split("<main")[1]))
+    assert {link: clerk.get(link).status_code for link in links} == dict.fromkeys(links, 200)
+    assert clerk.post(f"/instalments/{due.pk}/paid/").status_code == 302
+    clerk.get("/contracts/?export=csv").getvalue()
 
 
 @pytest.mark.parametrize("path", [*PAGES, "/leads/", "/prospects/new/"])
