@@ -197,7 +197,7 @@ def _queries(host: str, login: str, path: str) -> int:
 def _tables() -> int:
     from kernel.tenancy import rendering
 
-    return len(rendering.migrated_tables(rendering.DEALERSHIP)) + 1
+    return len(rendering.models_of(rendering.DEALERSHIP)) + 1
 
 
 def crm(data: Path, *, calls: int = 240) -> dict[str, Any]:

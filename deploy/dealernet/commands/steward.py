@@ -21,7 +21,6 @@ def run(args: argparse.Namespace) -> int:
             print(line, flush=True)
 
         steward.bootstrap(say)
-        steward.prepare_manufacturer({})
         figures = steward.upgrade({}, say)
         if figures["schemas"]:
             say(f"schemas upgraded: {figures['upgraded']}, failed: {figures['failed']}")

@@ -10,7 +10,7 @@ from kernel.accounts.models import User
 from kernel.tenancy.steward import joining_step
 
 
-@joining_step("dealership", "20-people")
+@joining_step("20-people")
 def first_people(arguments: dict[str, Any]) -> None:
     """Add the people in `users`: login, name, role, email, phone, language; `first_link` is the hash that opens the
     account once (`links.fingerprint_of_first`). Only into an empty house: where there are people, nobody is added.

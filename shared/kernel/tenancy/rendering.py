@@ -66,13 +66,11 @@ def render(kind: str, *, applied: Collection[tuple[str, str]] = ()) -> Script:
     digest = hashlib.sha256()
     statements: list[str] = []
     missing: list[tuple[str, str]] = []
-    state = None
+    state = loader.project_state((), at_end=False)
     for node in ordered:
         migration = loader.graph.nodes[node]
         if any(isinstance(operation, RunPython) for operation in migration.operations):
             raise DataInSchemaMigration(f"{node[0]}.{node[1]}")
-        if state is None:
-            state = loader.project_state((), at_end=False)
         with routers.rendering(), connection.schema_editor(collect_sql=True, atomic=False) as editor:
             state = migration.apply(state, editor, collect_sql=True)
         sql = [line for line in editor.collected_sql if line and not line.startswith("--")]
@@ -83,22 +81,11 @@ def render(kind: str, *, applied: Collection[tuple[str, str]] = ()) -> Script:
     return Script(kind, tuple(statements), tuple(missing), digest.hexdigest())
 
 
-def migrated_tables(kind: str) -> set[str]:
-    """The tables that the migrations of a kind make."""
-    loader = MigrationLoader(None)
-    labels = set(labels_of(kind))
-    state = loader.project_state([node for node in loader.graph.leaf_nodes() if node[0] in labels])
-    return {model._meta.db_table for model in state.apps.get_models(include_auto_created=True)}
-
-
 def grant_statements(kind: str, schema: str) -> list[str]:
     """GRANTs on every table of a schema; `schema` must be one of our own names."""
     own = None if kind == PUBLIC else f'"{schema}"'
     out = []
-    tables = migrated_tables(kind)
     for model in models_of(kind):
-        if model._meta.db_table not in tables:
-            continue
         table = f'"{schema}"."{model._meta.db_table}"'
         out.append(f"REVOKE ALL ON {table} FROM PUBLIC")
         out += grants_of(model, public=kind == PUBLIC).statements(table=table, own_login=own)

@@ -179,17 +179,21 @@ def bring_up_portal() -> None:
 
 
 def _close_catalogues(cursor: Any) -> None:
-    cursor.execute("SELECT relname FROM pg_catalog.pg_class WHERE relnamespace = 'pg_catalog'::regnamespace")
-    present = {row[0] for row in cursor.fetchall()}
-    for relation in CLOSED_CATALOGUES:
-        if relation in present:
-            cursor.execute(f"REVOKE ALL ON pg_catalog.{relation} FROM PUBLIC")
-            cursor.execute(f"GRANT SELECT ON pg_catalog.{relation} TO owner")
-    for function in CLOSED_FUNCTIONS:
-        cursor.execute("SELECT to_regprocedure(%s)", [f"pg_catalog.{function}"])
-        if cursor.fetchone()[0]:
-            cursor.execute(f"REVOKE ALL ON FUNCTION pg_catalog.{function} FROM PUBLIC")
-            cursor.execute(f"GRANT EXECUTE ON FUNCTION pg_catalog.{function} TO owner")
+    # What this version of the server does not have cannot betray anything.
+    cursor.execute(
+        "SELECT relname FROM pg_catalog.pg_class WHERE relnamespace = 'pg_catalog'::regnamespace AND relname = ANY(%s)",
+        [CLOSED_CATALOGUES],
+    )
+    for (relation,) in cursor.fetchall():
+        cursor.execute(f"REVOKE ALL ON pg_catalog.{relation} FROM PUBLIC")
+        cursor.execute(f"GRANT SELECT ON pg_catalog.{relation} TO owner")
+    cursor.execute(
+        "SELECT name FROM unnest(%s) AS name WHERE to_regprocedure('pg_catalog.' || name) IS NOT NULL",
+        [CLOSED_FUNCTIONS],
+    )
+    for (function,) in cursor.fetchall():
+        cursor.execute(f"REVOKE ALL ON FUNCTION pg_catalog.{function} FROM PUBLIC")
+        cursor.execute(f"GRANT EXECUTE ON FUNCTION pg_catalog.{function} TO owner")
 
 
 def _manufacturer() -> None:
@@ -255,19 +259,16 @@ def _applied(schema: str) -> set[tuple[str, str]]:
 # -- dealerships -----------------------------------------------------------------------------------------------
 
 JoiningStep = Callable[[dict[str, Any]], None]
-_joining_steps: dict[str, list[tuple[str, JoiningStep]]] = {
-    rendering.MANUFACTURER: [],
-    rendering.DEALERSHIP: [],
-}
+_joining_steps: list[tuple[str, JoiningStep]] = []
 
 
-def joining_step(kind: str, name: str) -> Callable[[JoiningStep], JoiningStep]:
-    """Register what an app does when a member joins, in its `joining.py`. Runs as owner with the path of the new
+def joining_step(name: str) -> Callable[[JoiningStep], JoiningStep]:
+    """Register what an app does when a dealership joins, in its `joining.py`. Runs as owner with the path of the new
     schema, with the request's arguments, and must be idempotent. Steps run in the order of their names."""
 
     def register(step: JoiningStep) -> JoiningStep:
-        _joining_steps[kind].append((name, step))
-        _joining_steps[kind].sort(key=lambda entry: entry[0])
+        _joining_steps.append((name, step))
+        _joining_steps.sort(key=lambda entry: entry[0])
         return step
 
     return register
@@ -277,7 +278,7 @@ def provision(arguments: dict[str, Any], progress: Progress = lambda step: None)
     """Make a dealership ready to work.
 
     `arguments`: `id` (UUID as text), `slug`, `name`, and what joining steps read (`users`, `province`, …).
-    Killed at any point and run again it ends in the same state.
+    Killed at any point and run again it ends in the same state. Raises ValueError for a dealership that is retired.
     """
     dealer_id = UUID(arguments["id"])
     schema = schema_of(dealer_id)
@@ -291,6 +292,8 @@ def provision(arguments: dict[str, Any], progress: Progress = lambda step: None)
                 "schema_name": schema,
             },
         )
+        if tenant.state == State.RETIRED:
+            raise ValueError(f"{tenant.slug} is retired: its login stays locked")
         progress("login")
         with transaction.atomic(), connection.cursor() as cursor:
             _login(cursor, schema, "dealer")
@@ -298,7 +301,7 @@ def provision(arguments: dict[str, Any], progress: Progress = lambda step: None)
     with bound(Owner(schema)):
         progress("schema")
         _replay(rendering.DEALERSHIP, schema)
-        for name, step in _joining_steps[rendering.DEALERSHIP]:
+        for name, step in _joining_steps:
             progress(name)
             with transaction.atomic():
                 step(arguments)
@@ -312,14 +315,6 @@ def provision(arguments: dict[str, Any], progress: Progress = lambda step: None)
             Tenant.objects.filter(id=dealer_id, state=State.JOINING).update(state=State.ACTIVE)
             tenant.refresh_from_db()
     return tenant
-
-
-def prepare_manufacturer(arguments: dict[str, Any]) -> None:
-    """Run the manufacturer's joining steps (first users and settings of the portal)."""
-    with bound(Owner(PORTAL_SCHEMA)):
-        for _name, step in _joining_steps[rendering.MANUFACTURER]:
-            with transaction.atomic():
-                step(arguments)
 
 
 def retire(arguments: dict[str, Any], progress: Progress = lambda step: None) -> None:

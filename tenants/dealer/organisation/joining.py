@@ -28,7 +28,7 @@ PROFILE_ARGUMENTS = (
 )
 
 
-@joining_step("dealership", "10-organisation")
+@joining_step("10-organisation")
 def organisation(arguments: dict[str, Any]) -> None:
     """Reads `id`, `slug`, `name`, the profile's columns, and `sites`: a list of {"name", "departments": [kind, …]}."""
     given = {key: arguments[key] for key in PROFILE_ARGUMENTS if arguments.get(key)}

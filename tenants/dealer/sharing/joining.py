@@ -10,7 +10,7 @@ from kernel.contracts.agreements import default_agreement
 from kernel.tenancy.steward import joining_step
 
 
-@joining_step("dealership", "30-sharing")
+@joining_step("30-sharing")
 def sharing(arguments: dict[str, Any]) -> None:
     """Reads `sharing`: {contract: level} for what is left to the dealership, and `signed_by`: the signer's name.
 

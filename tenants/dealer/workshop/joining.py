@@ -18,7 +18,7 @@ FIRST_RATES = {
 }
 
 
-@joining_step("dealership", "50-workshop")
+@joining_step("50-workshop")
 def labour_rates(arguments: dict[str, Any]) -> None:
     """Reads `labour_rates`: {pay type: price of an hour}. Rates that stand already are left alone."""
     given = arguments.get("labour_rates") or {}

@@ -1,0 +1,291 @@
+"""The steward: everything it does can be killed, repeated and undone by nobody but itself."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+from uuid import UUID
+
+import psycopg2
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from tests.kernel.tenancy.releases import next_release
+
+from dealer.organisation.models import Profile
+from kernel.accounts.models import User
+from kernel.tenancy import directory, keys, steward
+from kernel.tenancy.bindings import Dealer, Owner, bound, schema_of
+from kernel.tenancy.models import Domain, RequestState, SchemaState, State, StewardRequest, Tenant
+
+WEST = UUID("00000000-0000-4000-8000-00000000a003")
+JOINING = {
+    "id": str(WEST),
+    "slug": "west",
+    "name": "West Auto",
+    "users": [{"login": "boss", "name": "Wei Lan", "role": "general_manager"}],
+}
+
+
+def ask(query: str) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return cursor.fetchall()
+
+
+def sign_in_to_the_database(login: str) -> None:
+    psycopg2.connect(
+        host=connection.settings_dict["HOST"],
+        dbname=connection.settings_dict["NAME"],
+        user=login,
+        password=keys.password(login),
+    ).close()
+
+
+@pytest.fixture
+def committed(committed):
+    """Logins are the server's and outlive the database, which is made anew after each test."""
+    yield committed
+    admin = steward.superuser("postgres")
+    with admin.cursor() as cursor:
+        for side in (committed.north, committed.south):
+            cursor.execute(f'ALTER ROLE "{side.schema}" LOGIN')
+    admin.close()
+    steward.repair_logins({})
+
+
+# -- bootstrap -------------------------------------------------------------------------------------------------
+
+
+def test_bootstrapping_a_living_network_repairs_it_and_keeps_everything(committed, north):
+    admin = steward.superuser(committed.name)
+    with admin.cursor() as cursor:
+        cursor.execute("GRANT SELECT ON pg_catalog.pg_stat_activity TO PUBLIC")
+        cursor.execute("GRANT EXECUTE ON FUNCTION pg_catalog.lo_create(oid) TO PUBLIC")
+        cursor.execute("ALTER ROLE oem SET statement_timeout = 0")
+        admin.close()
+    said: list[str] = []
+    steward.bootstrap(said.append)
+    assert said == [
+        "logins and database are ready",
+        "the directory is up to date",
+        "the manufacturer's schema is up to date",
+    ]
+    with north.bound():
+        assert User.objects.exists()
+        for refused in ("SELECT * FROM pg_catalog.pg_stat_activity", "SELECT lo_create(0)"):
+            with pytest.raises(Exception, match="permission denied"):
+                ask(refused)
+    with bound(Owner()):
+        assert ask("SELECT 'statement_timeout=30s' = ANY(rolconfig) FROM pg_roles WHERE rolname = 'oem'") == [(True,)]
+
+
+def test_a_lost_note_of_where_a_schema_stands_is_written_anew(committed, portal):
+    with portal.bound():
+        people = User.objects.count()
+    with bound(Owner()):
+        noted = SchemaState.objects.get(schema_name="oem")
+        noted.delete()
+    steward.bring_up_portal()
+    with bound(Owner()):
+        assert SchemaState.objects.get(schema_name="oem").checksum == noted.checksum
+    with portal.bound():
+        assert User.objects.count() == people
+
+
+# -- joining and retiring --------------------------------------------------------------------------------------
+
+
+class Killed(Exception):
+    """The steward ends in the middle of its work."""
+
+
+def test_provisioning_that_is_killed_at_any_step_ends_whole_when_it_is_run_again(committed):
+    steps: list[str] = []
+
+    def killed_at(last: int) -> None:
+        steps.clear()
+
+        def progress(step: str) -> None:
+            steps.append(step)
+            if len(steps) == last:
+                raise Killed
+
+        steward.provision(JOINING, progress)
+
+    reached = 0
+    for reached in range(1, 20):
+        try:
+            killed_at(reached)
+        except Killed:
+            directory.forget()
+            assert directory.member_at("west.localhost") is None
+        else:
+            break
+    assert steps == ["login", "schema", "10-organisation", "20-people", "30-sharing", "50-workshop", "domain"]
+    assert reached == len(steps) + 1
+    assert steward.provision(JOINING).state == State.ACTIVE
+    directory.forget()
+    assert directory.member_at("west.localhost").binding == Dealer(WEST)
+    with bound(Dealer(WEST)):
+        assert list(User.objects.values_list("login", flat=True)) == ["boss"]
+        assert Profile.objects.get().slug == "west"
+    with bound(Owner()):
+        assert Domain.objects.filter(tenant_id=WEST).count() == 1
+
+
+def test_a_retired_dealership_is_locked_out_and_stays_so(committed, north, south):
+    sign_in_to_the_database(north.schema)
+    steward.retire({"slug": "north"})
+    directory.forget()
+    assert directory.member_at(north.host) is None
+    for again in (lambda: None, lambda: steward.repair_logins({})):
+        again()
+        with pytest.raises(psycopg2.OperationalError, match="not permitted to log in"):
+            sign_in_to_the_database(north.schema)
+    with pytest.raises(ValueError, match="north is retired"):
+        steward.provision({"id": str(north.id), "slug": "north", "name": "Northstar Auto"})
+    with pytest.raises(psycopg2.OperationalError, match="not permitted to log in"):
+        sign_in_to_the_database(north.schema)
+    sign_in_to_the_database(south.schema)
+
+
+def test_the_manufacturer_cannot_be_retired(committed, portal):
+    with pytest.raises(Tenant.DoesNotExist):
+        steward.retire({"slug": "portal"})
+    assert directory.member_at(portal.host).is_portal
+
+
+# -- upgrades --------------------------------------------------------------------------------------------------
+
+MORE = "migrations.AddField('StoredAnswer', 'note', models.TextField(default='none yet'))"
+
+
+def columns(schema: str) -> int:
+    """How many tables of a schema have the new column."""
+    found = ask(
+        "SELECT count(*) FROM information_schema.columns "
+        f"WHERE table_schema = '{schema}' AND table_name = 'idempotency_storedanswer' AND column_name = 'note'"
+    )
+    return found[0][0]
+
+
+def test_an_upgrade_reaches_every_schema_once_and_keeps_their_rows(
+    committed, portal, north, south, monkeypatch, settings, tmp_path
+):
+    with north.bound():
+        people = User.objects.count()
+    assert steward.upgrade({}) == {"schemas": 0, "upgraded": 0, "failed": 0}
+    next_release(monkeypatch, settings, tmp_path, app="kernel.idempotency", operation=MORE)
+    said: list[str] = []
+    assert steward.upgrade({}, said.append) == {"schemas": 3, "upgraded": 3, "failed": 0}
+    assert said == ["1/3", "2/3", "3/3"]
+    with bound(Owner()):
+        assert [columns(side.schema) for side in (portal, north, south)] == [1, 1, 1]
+    with CaptureQueriesContext(connection) as queries:
+        assert steward.upgrade({}) == {"schemas": 0, "upgraded": 0, "failed": 0}
+    assert len(queries) == 1
+    with north.bound():
+        assert User.objects.count() == people
+
+
+def test_a_schema_that_cannot_be_upgraded_is_fenced_off_with_its_reason(
+    committed, portal, north, south, monkeypatch, settings, tmp_path, caplog
+):
+    with bound(Owner()):
+        before = SchemaState.objects.get(schema_name=south.schema)
+        with connection.cursor() as cursor:
+            cursor.execute(f'ALTER TABLE "{south.schema}".idempotency_storedanswer ADD note text')
+    next_release(monkeypatch, settings, tmp_path, app="kernel.idempotency", operation=MORE)
+    with caplog.at_level(logging.CRITICAL):
+        assert steward.upgrade({}) == {"schemas": 3, "upgraded": 2, "failed": 1}
+    with bound(Owner()):
+        fenced = SchemaState.objects.get(schema_name=south.schema)
+        assert (fenced.checksum, fenced.applied_at) == (before.checksum, before.applied_at)
+        assert 'column "note" of relation "idempotency_storedanswer" already exists' in fenced.error
+        assert columns(north.schema) == 1
+        with connection.cursor() as cursor:
+            cursor.execute(f'ALTER TABLE "{south.schema}".idempotency_storedanswer DROP note')
+    assert steward.upgrade({}) == {"schemas": 1, "upgraded": 1, "failed": 0}
+    with bound(Owner()):
+        assert columns(south.schema) == 1
+        assert SchemaState.objects.get(schema_name=south.schema).error == ""
+
+
+# -- logins ----------------------------------------------------------------------------------------------------
+
+
+def test_what_a_login_changed_about_itself_is_undone(committed, north, south):
+    with north.bound(), connection.cursor() as cursor:
+        cursor.execute("ALTER ROLE CURRENT_USER SET statement_timeout = 0")
+        cursor.execute(f'ALTER ROLE CURRENT_USER SET search_path = "{south.schema}"')
+        cursor.execute("ALTER ROLE CURRENT_USER PASSWORD 'mine now'")
+    assert steward.repair_logins({}) == 2
+    sign_in_to_the_database(north.schema)
+    with bound(Owner()):
+        ((settings,),) = ask(f"SELECT rolconfig FROM pg_roles WHERE rolname = '{north.schema}'")
+    assert "statement_timeout=20s" in settings
+    assert f"search_path={north.schema}, public" in settings
+
+
+# -- requests --------------------------------------------------------------------------------------------------
+
+
+def wanted(verb: str, **arguments: Any) -> StewardRequest:
+    return StewardRequest.objects.create(verb=verb, arguments=arguments, requested_by="Wei Lan")
+
+
+def test_requests_are_worked_off_in_order_and_each_says_how_it_ended(committed, portal):
+    with portal.bound():
+        unknown = wanted("drop_everything")
+        missing = wanted("retire", slug="nowhere")
+        repair = wanted("repair_logins")
+    assert [steward.work_off_one() for _ in range(4)] == [True, True, True, False]
+    with portal.bound():
+        ended = {row.id: row for row in StewardRequest.objects.all()}
+        assert [ended[row.id].state for row in (unknown, missing, repair)] == ["failed", "failed", "done"]
+        assert ended[unknown.id].error == "KeyError: 'drop_everything'"
+        assert ended[missing.id].error.startswith("DoesNotExist: ")
+        assert ended[repair.id].error == ""
+        moments = [ended[row.id].finished_at for row in (unknown, missing, repair)]
+        assert moments == sorted(moments)
+
+
+def test_a_request_that_a_killed_steward_left_is_taken_up_again(committed, portal):
+    with portal.bound():
+        row = wanted("provision", **JOINING)
+    with bound(Owner()):
+        StewardRequest.objects.filter(id=row.id).update(state=RequestState.RUNNING)
+    assert steward.work_off_one()
+    with portal.bound():
+        row.refresh_from_db()
+        assert row.state == RequestState.DONE
+        assert Tenant.objects.get(slug="west").schema_name == schema_of(WEST)
+
+
+def test_the_loop_outlives_a_pass_that_fails_and_repairs_logins_as_it_goes(committed, portal, north, monkeypatch):
+    owners_key = os.environ["DEALERNET_KEY_OWNER"]
+    with portal.bound():
+        row = wanted("repair_logins")
+    with north.bound(), connection.cursor() as cursor:
+        cursor.execute("ALTER ROLE CURRENT_USER SET lock_timeout = 0")
+    monkeypatch.delenv("DEALERNET_KEY_OWNER")
+    passes = []
+
+    def stop() -> bool:
+        passes.append(1)
+        if len(passes) == 2:  # the first pass found no key and could do nothing
+            monkeypatch.setenv("DEALERNET_KEY_OWNER", owners_key)
+            with portal.bound():
+                row.refresh_from_db()
+                assert row.state == RequestState.WAITING
+        return len(passes) == 5
+
+    steward.run_forever(stop, pause=0.01, repair_every=0.0)
+    with portal.bound():
+        row.refresh_from_db()
+        assert row.state == RequestState.DONE
+    with bound(Owner()):
+        ((settings,),) = ask(f"SELECT rolconfig FROM pg_roles WHERE rolname = '{north.schema}'")
+    assert "lock_timeout=10s" in settings
