@@ -197,10 +197,12 @@ class Person:
         return path
 
     def check(self) -> None:
-        """No script error, no sideways scroll, no serious accessibility violation."""
+        """No script error, no sideways scroll, no list wider than its card, no serious accessibility violation."""
         assert self.errors == [], self.errors
         wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide <= 1, f"{self.page.url} scrolls sideways by {wide} pixels"
+        cut = self.page.locator("[data-fit]").evaluate_all("all => all.map(one => one.scrollWidth - one.clientWidth)")
+        assert all(pixels <= 1 for pixels in cut), f"{self.page.url}: a list is wider than its card by {cut} pixels"
         found = [
             f"{v['id']}: {v['help']} {[n['target'] for n in v['nodes'][:3]]}"
             for v in Axe().run(self.page).response["violations"]

@@ -104,6 +104,19 @@ def test_main_pages(person, host, login, screen, language):
     assert not wrong, "\n".join(wrong)
 
 
+def test_columns_that_left_a_wide_list_can_be_asked_for(person):
+    somebody = person("north", "service_adviser", screen="desktop", language="en")
+    page = somebody.go("/repair-orders/")
+    vin, plate = (page.get_by_role("columnheader", name=name, exact=True) for name in ("VIN", "Plate"))
+    assert plate.is_visible()
+    assert vin.is_hidden()
+    page.get_by_role("button", name="Show all columns").click()
+    assert vin.is_visible()
+    page.set_viewport_size({"width": 1900, "height": 900})
+    page.reload()
+    assert vin.is_visible(), "a wider card holds more columns"
+
+
 def look_at(somebody, path):
     """Open a page; what is wrong with it, in words."""
     somebody.errors.clear()

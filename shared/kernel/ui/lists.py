@@ -60,9 +60,10 @@ class Column:
     attribute path (default: not sortable). ``kind``: text, number, money, percent, date, datetime, ago,
     duration, state, temperature, phone, vin, bool, html (a function that returns safe HTML). ``currency``:
     path of the currency for money. ``phone``: place in the card on a phone: title, subtitle, badge, meta,
-    call, act or hide. ``total``: sum it in the last line. ``export``: function of the row for CSV and XLSX
-    (default: the raw value); ``export_only`` / ``screen_only`` say where it appears. ``empty``: what stands
-    for nothing.
+    call, act or hide. ``leaves``: which columns a table that is too wide for its card does without, the highest
+    number first, 0 never (default: by kind and place). ``total``: sum it in the last line. ``export``: function of
+    the row for CSV and XLSX (default: the raw value); ``export_only`` / ``screen_only`` say where it appears.
+    ``empty``: what stands for nothing.
     """
 
     key: str
@@ -72,6 +73,7 @@ class Column:
     kind: str = "text"
     currency: str = ""
     phone: str = "meta"
+    leaves: int | None = None
     total: bool = False
     export: Callable[[Row], Any] | None = None
     export_only: bool = False
@@ -101,11 +103,24 @@ class Column:
         parts = [f"c-{self.phone}"]
         if self.right:
             parts.append("r")
-        if self.nowrap or self.kind in ("date", "datetime", "ago", "phone", "vin"):
+        if self.nowrap or self.kind in ("date", "ago", "phone", "vin"):
             parts.append("nowrap")
+        elif self.kind == "text":
+            parts.append("words")
         if self.unlabelled or self.phone != "meta" or self.kind in ("state", "temperature", "phone"):
             parts.append("unlabelled")
         return " ".join(parts)
+
+    @property
+    def leaving(self) -> int:
+        """``leaves``, or what fits most lists: a VIN goes first, then facts; the car, the name, the state stay."""
+        if self.leaves is not None:
+            return self.leaves
+        if self.phone in ("title", "badge", "act"):
+            return 0
+        if self.kind == "vin" or self.phone == "hide":
+            return 3
+        return 1 if self.total or self.phone in ("subtitle", "call") else 2
 
     def shown(self, row: Row) -> str | SafeString:
         """The cell as people read it (escaped by the template unless it is safe HTML)."""

@@ -265,6 +265,15 @@ def test_an_empty_value_is_a_dash_and_sorts_last():
     assert "–</td>" in html
 
 
+def test_a_table_too_wide_does_without_facts_but_keeps_the_name_and_the_state():
+    columns = {column.key: column for column in Orders.columns}
+    assert [columns[key].leaving for key in ("number", "state")] == [0, 0]
+    assert columns["name"].leaving < columns["at"].leaving < Column("vin", "VIN", kind="vin").leaving
+    assert columns["amount"].leaving < columns["at"].leaving, "what is summed up stays longer"
+    assert Column("at", "Signed", leaves=7).leaving == 7
+    assert f'data-leaves="{columns["at"].leaving}"' in text()
+
+
 class People(ListPage):
     """A list of real rows: the accounts of a dealership."""
 

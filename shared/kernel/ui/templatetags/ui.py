@@ -162,6 +162,14 @@ def moment(value: datetime | date | None, form: str = "datetime") -> SafeString 
             pgettext("time", "just now"),
             relative_text(value),
         )
+    if form == "datetime" and isinstance(value, datetime):
+        # Where there is little room the line breaks between the day and the time only.
+        return format_html(
+            '<time datetime="{}"><span class="nowrap">{}</span> {}</time>',
+            value.isoformat(),
+            local_text(value, "date"),
+            local_text(value, "time"),
+        )
     return format_html('<time datetime="{}">{}</time>', value.isoformat(), local_text(value, form))
 
 

@@ -382,7 +382,7 @@ class DeliveryList(AuditedExport, ListPage):
         Column("car", gettext_lazy("Car"), value="vehicle.car", phone="subtitle"),
         Column("vin", gettext_lazy("VIN"), kind="vin", sort="vin"),
         Column("delivered_on", gettext_lazy("Delivered on"), kind="date", sort="delivered_on"),
-        Column("plate", gettext_lazy("Plate")),
+        Column("plate", gettext_lazy("Plate"), nowrap=True),
         Column("by", gettext_lazy("Consultant"), sort="by__name"),
         Column("phone", gettext_lazy("Phone"), value="prospect.customer.phone", kind="phone", phone="call"),
     ]

@@ -104,17 +104,17 @@ class OrderList(ListPage):
         columns = [
             Column("number", _("Order"), value=str, sort="number", phone="subtitle"),
             Column("car", _("Car"), value=lambda order: queries.title_of(order.vehicle), phone="title"),
-            Column("plate", _("Plate"), value="vehicle.plate", nowrap=True),
+            Column("plate", _("Plate"), value="vehicle.plate", nowrap=True, leaves=1),
             Column("vin", _("VIN"), value="vehicle.vin", kind="vin"),
             Column("state", _("State"), kind="state", sort="state", phone="badge"),
-            Column("kind", pgettext("visit", "Reason"), sort="kind"),
-            Column("opened_at", _("Opened"), kind="datetime", sort="opened_at"),
-            Column("promised_at", _("Promised for"), kind="datetime", sort="promised_at"),
-            Column("adviser", _("Service adviser"), value="adviser.name"),
-            Column("total", _("Total"), kind="money", currency="currency", sort="total", total=True),
+            Column("kind", pgettext("visit", "Reason"), sort="kind", leaves=3),
+            Column("opened_at", _("Opened"), kind="datetime", sort="opened_at", leaves=3),
+            Column("promised_at", _("Promised for"), kind="datetime", sort="promised_at", leaves=1),
+            Column("adviser", _("Service adviser"), value="adviser.name", leaves=3),
+            Column("total", _("Total"), kind="money", currency="currency", sort="total", total=True, leaves=2),
         ]
         if queries.sees_customers(self.request.user):
-            columns.insert(2, Column("customer", _("Customer"), value="customer.name"))
+            columns.insert(2, Column("customer", _("Customer"), value="customer.name", leaves=1))
             columns.append(Column("phone", _("Phone"), value="customer.phone", kind="phone", phone="call"))
         return columns
 

@@ -219,6 +219,47 @@ document.addEventListener("htmx:afterSwap", (event) => {
 document.addEventListener("toast", (event) => toast(event.detail.text || event.detail.value, event.detail.level));
 window.addEventListener("offline", () => toast(text("Offline"), "warning"));
 
+// --- tables: what does not fit in the card leaves, column by column, the least important first ---
+function fit(wrap) {
+  const table = wrap.querySelector("table");
+  const more = wrap.parentElement.querySelector("[data-all-columns]");
+  for (const cell of table.querySelectorAll("[data-left]")) { cell.hidden = false; delete cell.dataset.left; }
+  const asTable = getComputedStyle(table).display === "table";
+  const heads = [...table.tHead.rows[0].cells].map((cell, at) => ({ leaves: Number(cell.dataset.leaves), at }));
+  const order = heads.filter((head) => head.leaves > 0).sort((a, b) => b.leaves - a.leaves || b.at - a.at);
+  let left = false;
+  while (asTable && !("all" in wrap.dataset) && wrap.scrollWidth > wrap.clientWidth && order.length) {
+    const { at } = order.shift();
+    for (const row of table.rows) { row.cells[at].hidden = true; row.cells[at].dataset.left = ""; }
+    left = true;
+  }
+  if (more) more.hidden = !left;
+}
+const watched = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    // A little wider is the page's scroll bar that went because the rows became lower: no reason to begin anew.
+    const wider = target.clientWidth - (target.dataset.width ?? -100);
+    if (wider >= 0 && wider < 24) continue;
+    target.dataset.width = target.clientWidth;
+    fit(target);
+  }
+});
+function fitTables() {
+  watched.disconnect();
+  for (const wrap of document.querySelectorAll("[data-fit]")) { delete wrap.dataset.width; watched.observe(wrap); }
+}
+fitTables();
+for (const name of ["htmx:afterSwap", "htmx:historyRestore"]) document.addEventListener(name, fitTables);
+document.addEventListener("click", (event) => {
+  const region = event.target.closest("[data-all-columns]")?.closest(".list-region");
+  if (!region) return;
+  const wrap = region.querySelector("[data-fit]");
+  wrap.dataset.all = "";
+  wrap.tabIndex = 0;
+  fit(wrap);
+  wrap.focus();
+});
+
 // --- times that move: <time data-deadline>, <time data-relative> ------------------------------
 const unit = (value, name) => new Intl.NumberFormat(language, { style: "unit", unit: name, unitDisplay: "short" }).format(value);
 const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "short" });
