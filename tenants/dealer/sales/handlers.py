@@ -1,10 +1,15 @@
-"""What arrives from the manufacturer: offers of leads and their recall."""
+"""What arrives from the manufacturer: offers of leads and their recall; and what the switchboard's preview shows."""
+
+from collections.abc import Iterable
 
 from dealer.sales.actions.leads import apply_offer, apply_recall
 from dealer.sales.assignment import Desk
+from dealer.sales.models import Delivery, LeadMilestone
+from dealer.sales.records import sale_record
+from dealer.sharing.flows import Sample, sample_with
 from exchange.handlers import Received, receives
 from exchange.models import InboxPayload
-from kernel.contracts import LeadStage, SalesLead
+from kernel.contracts import LeadEvent, LeadOutcome, LeadStage, SalesLead
 
 
 @receives(SalesLead)
@@ -24,3 +29,19 @@ def leads_arrive(messages: list[Received]) -> None:
         else:
             apply_recall(record)
     InboxPayload.objects.filter(id__in=[message.message_id for message in messages]).delete()
+
+
+@sample_with("VehicleSale")
+def latest_sales(limit: int) -> Iterable[Sample]:
+    """The latest deliveries, as the preview of the switchboard shows them."""
+    rows = Delivery.objects.select_related("prospect__customer", "contract", "vehicle")[:limit]
+    return [(sale_record(row, row.prospect.customer), row.prospect.customer) for row in rows]
+
+
+@sample_with("LeadOutcome")
+def latest_outcomes(limit: int) -> Iterable[Sample]:
+    """The latest milestones of the manufacturer's leads."""
+    rows = LeadMilestone.objects.order_by("-at", "-recorded_at")[:limit]
+    return [
+        (LeadOutcome(lead_id=row.lead_id, fence=row.fence, event=LeadEvent(row.event), at=row.at), None) for row in rows
+    ]

@@ -1,8 +1,8 @@
-"""What sales add to the shell: navigation, today's list, the customer's card, the preview of what is shared."""
+"""What sales add to the shell: navigation, today's list, the customer's card."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, time, timedelta
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -16,13 +16,10 @@ from dealer.customers.models import Customer
 from dealer.organisation import today
 from dealer.organisation.queries import profile
 from dealer.sales import derive, queries
-from dealer.sales.models import ContractState, Delivery, Lead, LeadMilestone, LeadState
-from dealer.sales.records import sale_record
-from dealer.sharing.flows import Sample, sample_with
+from dealer.sales.models import ContractState, Lead, LeadState
 from kernel import clock
 from kernel.accounts.models import User
 from kernel.accounts.roles import Right
-from kernel.contracts import LeadEvent, LeadOutcome
 from kernel.ui import states
 from kernel.ui.navigation import DEALER, NavItem, register
 
@@ -276,22 +273,3 @@ def wishes(customer: Customer, user: User) -> dict[str, Any] | None:
 
 
 cards.register("sales.prospects", wishes, [Right.SALES_READ], title=_("Buying"), template="sales/_card.html", order=10)
-
-
-# -- the switchboard's preview -----------------------------------------------------------------------
-
-
-@sample_with("VehicleSale")
-def latest_sales(limit: int) -> Iterable[Sample]:
-    """The latest deliveries, as the preview of the switchboard shows them."""
-    rows = Delivery.objects.select_related("prospect__customer", "contract", "vehicle")[:limit]
-    return [(sale_record(row, row.prospect.customer), row.prospect.customer) for row in rows]
-
-
-@sample_with("LeadOutcome")
-def latest_outcomes(limit: int) -> Iterable[Sample]:
-    """The latest milestones of the manufacturer's leads."""
-    rows = LeadMilestone.objects.order_by("-at", "-recorded_at")[:limit]
-    return [
-        (LeadOutcome(lead_id=row.lead_id, fence=row.fence, event=LeadEvent(row.event), at=row.at), None) for row in rows
-    ]

@@ -11,6 +11,6 @@ from dealer.workshop.models import OrderState, RepairOrder
 
 @sample_with("ServiceVisit")
 def latest_visits(limit: int) -> Iterable[Sample]:
-    rows = RepairOrder.objects.filter(state=OrderState.CLOSED).select_related("vehicle", "customer")
-    for order in rows.prefetch_related("jobs__lines")[:limit]:
+    rows = RepairOrder.objects.filter(state=OrderState.CLOSED).order_by("-closed_at", "id")
+    for order in rows.select_related("vehicle", "customer").prefetch_related("jobs__lines")[:limit]:
         yield visit_record(order, order.jobs.all()), order.customer
