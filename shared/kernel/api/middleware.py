@@ -36,7 +36,10 @@ class ProblemMiddleware:
         response = self.get_response(request)
         is_problem = response.headers.get("Content-Type", "").startswith((problems.MEDIA_TYPE, "application/json"))
         if response.status_code >= 400 and not is_problem and not request.path_info.startswith("/api/problems"):
-            return self._refuse(request, response.status_code)
+            refusal = self._refuse(request, response.status_code)
+            if "Retry-After" in response:
+                refusal["Retry-After"] = response["Retry-After"]
+            return refusal
         return response
 
     @staticmethod

@@ -1,12 +1,13 @@
 """Error pages: friendly, translated, one next step. The URLconfs name these as handlers.
 
-``handler400 = "kernel.ui.errors.bad_request"`` and so on; ``unavailable`` is for middleware that
-must answer 503. They read nothing from the database beyond what the request already holds: the page
-for 500 and 503 is rendered without navigation.
+``handler400 = "kernel.ui.errors.bad_request"`` and so on. They read nothing from the database beyond
+what the request already holds: the page for 500 and 503 is rendered without navigation.
 """
 
+import sys
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
@@ -90,6 +91,9 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    """500; or 503 when the database went away or was too busy meanwhile: trying again will help then."""
+    if isinstance(sys.exc_info()[1], (OperationalError, InterfaceError)):
+        return unavailable(request)
     return page(
         request,
         500,
@@ -101,14 +105,16 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def unavailable(request: HttpRequest, retry_after: int = 5) -> HttpResponse:
     """503 with ``Retry-After`` in seconds."""
+    reading = request.method in ("GET", "HEAD")
     response = page(
         request,
         503,
         symbol="clock",
         heading=_("Just a moment, please"),
-        sentence=_("The system is busy or being updated. Try again in a few seconds."),
-        next_url=request.get_full_path() if request.method == "GET" else "/",
-        next_label=_("Try again"),
+        sentence=_("The system is busy or being updated. Try again in a few seconds.")
+        if reading
+        else _("The system is busy or being updated. Go back: what you typed is still there. Send it again."),
+        **({"next_url": request.get_full_path(), "next_label": _("Try again")} if reading else {}),
     )
     response["Retry-After"] = str(retry_after)
     return response
