@@ -53,6 +53,10 @@ class Caller:
                     raise
         raise AssertionError
 
+    def close(self) -> None:
+        """Give the connection back; the next call opens a new one."""
+        self._link.close()
+
 
 @dataclass
 class Timings:
