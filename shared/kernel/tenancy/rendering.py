@@ -6,6 +6,7 @@ exist. The same text then serves every dealership; only the name of the schema i
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -54,31 +55,35 @@ def models_of(kind: str) -> list:
 
 
 def render(kind: str, *, applied: Collection[tuple[str, str]] = ()) -> Script:
-    """The statements that are missing in a schema of `kind` where `applied` migrations stand already."""
+    """The statements that are missing in a schema of `kind` where `applied` migrations stand already.
+
+    Raises DataInSchemaMigration.
+    """
+    steps = rendered(kind)
+    missing = [(node, sql) for node, sql in steps if node not in applied]
+    statements = tuple(statement for _node, sql in missing for statement in sql)
+    checksum = hashlib.sha256("".join(repr((node, list(sql))) for node, sql in steps).encode()).hexdigest()
+    return Script(kind, statements, tuple(node for node, _sql in missing), checksum)
+
+
+@functools.cache
+def rendered(kind: str) -> tuple[tuple[tuple[str, str], tuple[str, ...]], ...]:
+    """Every migration of a kind, in order, with its statements. Once a process: it takes a second or two, and the
+    text serves every schema."""
     loader = MigrationLoader(None)
     labels = set(labels_of(kind))
     targets = [node for node in loader.graph.leaf_nodes() if node[0] in labels]
-    ordered: list[tuple[str, str]] = []
-    for target in targets:
-        for node in loader.graph.forwards_plan(target):
-            if node[0] in labels and node not in ordered:
-                ordered.append(node)
-    digest = hashlib.sha256()
-    statements: list[str] = []
-    missing: list[tuple[str, str]] = []
+    plans = [node for target in targets for node in loader.graph.forwards_plan(target) if node[0] in labels]
     state = loader.project_state((), at_end=False)
-    for node in ordered:
+    steps = []
+    for node in dict.fromkeys(plans):
         migration = loader.graph.nodes[node]
         if any(isinstance(operation, RunPython) for operation in migration.operations):
             raise DataInSchemaMigration(f"{node[0]}.{node[1]}")
         with routers.rendering(), connection.schema_editor(collect_sql=True, atomic=False) as editor:
             state = migration.apply(state, editor, collect_sql=True)
-        sql = [line for line in editor.collected_sql if line and not line.startswith("--")]
-        digest.update(repr((node, sql)).encode())
-        if node not in applied:
-            statements += sql
-            missing.append(node)
-    return Script(kind, tuple(statements), tuple(missing), digest.hexdigest())
+        steps.append((node, tuple(line for line in editor.collected_sql if line and not line.startswith("--"))))
+    return tuple(steps)
 
 
 def grant_statements(kind: str, schema: str) -> list[str]:

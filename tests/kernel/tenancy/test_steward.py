@@ -11,7 +11,6 @@ import psycopg2
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from tests.kernel.tenancy.releases import next_release
 
 from dealer.organisation.models import Profile
 from kernel.accounts.models import User
@@ -171,13 +170,11 @@ def columns(schema: str) -> int:
     return found[0][0]
 
 
-def test_an_upgrade_reaches_every_schema_once_and_keeps_their_rows(
-    committed, portal, north, south, monkeypatch, settings, tmp_path
-):
+def test_an_upgrade_reaches_every_schema_once_and_keeps_their_rows(committed, portal, north, south, next_release):
     with north.bound():
         people = User.objects.count()
     assert steward.upgrade({}) == {"schemas": 0, "upgraded": 0, "failed": 0}
-    next_release(monkeypatch, settings, tmp_path, app="kernel.idempotency", operation=MORE)
+    next_release("kernel.idempotency", MORE)
     said: list[str] = []
     assert steward.upgrade({}, said.append) == {"schemas": 3, "upgraded": 3, "failed": 0}
     assert said == ["1/3", "2/3", "3/3"]
@@ -191,13 +188,13 @@ def test_an_upgrade_reaches_every_schema_once_and_keeps_their_rows(
 
 
 def test_a_schema_that_cannot_be_upgraded_is_fenced_off_with_its_reason(
-    committed, portal, north, south, monkeypatch, settings, tmp_path, caplog
+    committed, portal, north, south, next_release, caplog
 ):
     with bound(Owner()):
         before = SchemaState.objects.get(schema_name=south.schema)
         with connection.cursor() as cursor:
             cursor.execute(f'ALTER TABLE "{south.schema}".idempotency_storedanswer ADD note text')
-    next_release(monkeypatch, settings, tmp_path, app="kernel.idempotency", operation=MORE)
+    next_release("kernel.idempotency", MORE)
     with caplog.at_level(logging.CRITICAL):
         assert steward.upgrade({}) == {"schemas": 3, "upgraded": 2, "failed": 1}
     with bound(Owner()):
