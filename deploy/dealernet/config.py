@@ -6,8 +6,11 @@
 
 import json
 import os
+import re
 import secrets
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Self
 from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
@@ -17,6 +20,7 @@ from dealernet import keys
 DEFAULT_DATA = Path(".dealernet")
 DEFAULT_PORT = 8000
 DATABASE_NAME = "dealernet"
+_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 
 
 class ConfigurationError(Exception):
@@ -125,6 +129,87 @@ class Network:
             "DEALERNET_DEMO": "1" if self.demo else "",
             "DJANGO_SETTINGS_MODULE": "dealernet.settings",
         }
+
+
+MAIL_PORTS = {"tls": 465, "starttls": 587, "": 25}
+_HERE = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mail:
+    """A mail server. ``security``: ``tls`` from the first byte, ``starttls`` before anything is said, or none.
+    ``sender`` is what stands in From: ``Name <address>`` or an address."""
+
+    host: str
+    port: int
+    sender: str
+    security: str = "starttls"
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+    def environment(self) -> dict[str, str]:
+        """What the workers have to know; no other process gets it."""
+        return {
+            "DEALERNET_MAIL_HOST": self.host,
+            "DEALERNET_MAIL_PORT": str(self.port),
+            "DEALERNET_MAIL_USER": self.user,
+            "DEALERNET_MAIL_PASSWORD": self.password,
+            "DEALERNET_MAIL_SECURITY": self.security,
+            "DEALERNET_MAIL_FROM": self.sender,
+        }
+
+
+def mail_from(given: Mapping[str, str]) -> Mail | None:
+    """The mail server that the environment ``given`` names; None when it names none.
+
+    ``DEALERNET_MAIL_URL`` is ``smtp://[user@]host[:port]`` (STARTTLS, port 587; with ``?tls=0`` neither, port 25) or
+    ``smtps://[user@]host[:port]`` (port 465). The password stands in the file ``DEALERNET_MAIL_PASSWORD_FILE``, in
+    ``DEALERNET_MAIL_PASSWORD`` or in the URL. ``DEALERNET_MAIL_FROM`` is the sender.
+    Raises ConfigurationError without repeating the password.
+    """
+    url = given.get("DEALERNET_MAIL_URL", "").strip()
+    if not url:
+        return None
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ConfigurationError("DEALERNET_MAIL_URL cannot be read: is its port a number?") from None
+    host = parts.hostname or ""
+    if parts.scheme not in ("smtp", "smtps") or not host or parts.path not in ("", "/"):
+        raise ConfigurationError("DEALERNET_MAIL_URL is smtp://user@host:587 or smtps://user@host:465.")
+    asked = parse_qs(parts.query, keep_blank_values=True)
+    if set(asked) - {"tls"} or asked.get("tls", ["1"])[-1] not in ("0", "1"):
+        raise ConfigurationError("DEALERNET_MAIL_URL knows one question: ?tls=1 (STARTTLS, as without it) or ?tls=0.")
+    security = "tls" if parts.scheme == "smtps" else "starttls" if asked.get("tls", ["1"])[-1] == "1" else ""
+    user, password = unquote(parts.username or ""), _mail_password(given, unquote(parts.password or ""))
+    if bool(user) != bool(password):
+        lacks = "a password (DEALERNET_MAIL_PASSWORD_FILE)" if user else "a user in DEALERNET_MAIL_URL"
+        raise ConfigurationError(f"The mail server's sign-in lacks {lacks}.")
+    if password and not security and host not in _HERE:
+        raise ConfigurationError(f"With ?tls=0 the password would travel readable to {host}. Leave it out.")
+    sender = given.get("DEALERNET_MAIL_FROM", "").strip()
+    if not _ADDRESS.fullmatch(parseaddr(sender)[1]) or not sender.isprintable():
+        raise ConfigurationError('DEALERNET_MAIL_FROM is the sender of mails: "Dealernet <no-reply@dealers.example>".')
+    return Mail(
+        host=host, port=port or MAIL_PORTS[security], sender=sender, security=security, user=user, password=password
+    )
+
+
+def _mail_password(given: Mapping[str, str], in_url: str) -> str:
+    name = given.get("DEALERNET_MAIL_PASSWORD_FILE", "")
+    found = [in_url, given.get("DEALERNET_MAIL_PASSWORD", "")]
+    if name:
+        try:
+            found.append(Path(name).read_text(encoding="utf-8").strip("\r\n"))
+        except (OSError, ValueError) as error:
+            raise ConfigurationError(f"DEALERNET_MAIL_PASSWORD_FILE: {name} cannot be read ({error}).") from None
+        if not found[-1]:
+            raise ConfigurationError(f"DEALERNET_MAIL_PASSWORD_FILE: {name} is empty.")
+    passwords = [password for password in found if password]
+    if len(passwords) > 1:
+        raise ConfigurationError("The mail server's password is given more than once; once is enough.")
+    return passwords[0] if passwords else ""
 
 
 def secret_of(data: Path, *, create: bool = False) -> str:

@@ -165,6 +165,17 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_HSTS_PRELOAD = True
 SECURE_SSL_REDIRECT = os.environ.get("DEALERNET_HTTPS_ONLY", "") == "1"
 
+# The mail server; only workers are told how to reach it (dealernet.config.Mail). The demo sends nothing.
+SENDS_MAIL = os.environ.get("DEALERNET_SENDS_MAIL", "") == "1" and not DEMO
+EMAIL_HOST = os.environ.get("DEALERNET_MAIL_HOST", "")
+EMAIL_PORT = int(os.environ.get("DEALERNET_MAIL_PORT", "25"))
+EMAIL_HOST_USER = os.environ.get("DEALERNET_MAIL_USER", "")
+EMAIL_HOST_PASSWORD = os.environ.get("DEALERNET_MAIL_PASSWORD", "")
+EMAIL_USE_TLS = os.environ.get("DEALERNET_MAIL_SECURITY", "") == "starttls"
+EMAIL_USE_SSL = os.environ.get("DEALERNET_MAIL_SECURITY", "") == "tls"
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = os.environ.get("DEALERNET_MAIL_FROM", f"dealernet@{BASE_DOMAIN}")
+
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dealernet import config, keys, proxies
-from dealernet.config import ConfigurationError, Database, Network
+from dealernet.config import ConfigurationError, Database, Mail, Network
 from dealernet.embedded import launch
 from dealernet.embedded.postgres import PostgresServer
 from dealernet.embedded.valkey import ValkeyServer
@@ -29,7 +29,10 @@ WORKERS = "2"  # processes of each Celery worker
 
 # What a child may take over from our environment besides its own settings; secrets never pass this way.
 _PASSED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR")
-_NOT_PASSED = ("DEALERNET_KEY_", "DEALERNET_SECRET", "DEALERNET_SUPERUSER", "DEALERNET_RUN")
+_NOT_PASSED = (
+    *("DEALERNET_KEY_", "DEALERNET_SECRET", "DEALERNET_SUPERUSER", "DEALERNET_RUN"),
+    *("DEALERNET_MAIL_", "DEALERNET_SENDS_MAIL"),
+)
 
 
 def base_environment() -> dict[str, str]:
@@ -121,6 +124,7 @@ class Options:
     as_json: bool = False
     listen: tuple[str, ...] = LOOPBACK
     trusted_proxies: tuple[str, ...] = ()
+    mail: Mail | None = None
 
     @property
     def tiers(self) -> list[str]:
@@ -279,8 +283,11 @@ class Up:
             **keys.environment_for(process, self.secret),
             "DEALERNET_DATA": str(self.data),
             "DEALERNET_PROCESS": process,
+            "DEALERNET_SENDS_MAIL": "1" if self.options.mail else "",
             **extra,
         }
+        if self.options.mail and process.endswith("-worker"):
+            given |= self.options.mail.environment()
         if process in ("steward", "command"):
             given |= config.superuser_environment(self.network.database, self.secret)
         if process == "front-door":
@@ -451,6 +458,7 @@ def run_up(args: argparse.Namespace) -> int:
         Options(
             listen=listen_addresses(args.listen),
             trusted_proxies=trusted_proxies(args.trusted_proxy),
+            mail=config.mail_from(os.environ),
             data=args.data or Path(os.environ.get("DEALERNET_DATA", config.DEFAULT_DATA)),
             port=args.port,
             demo=args.demo,

@@ -125,3 +125,71 @@ def test_use_network_takes_the_environment_when_it_names_a_database_and_a_secret
     assert os.environ["DATABASE_URL"] == "postgresql:///netz?host=db.example&port=5432"
     assert os.environ["DEALERNET_KEY_SUPERUSER"] == "pw"
     assert os.environ["DEALERNET_KEY_OWNER"] == keys.derive("s" * 40, "owner")
+
+
+FROM = {"DEALERNET_MAIL_FROM": "Dealernet <no-reply@dealers.example>"}
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "port", "security", "user"),
+    [
+        ("smtp://mail.example", "mail.example", 587, "starttls", ""),
+        ("smtp://li%40x:p%2Fw@mail.example:2525?tls=1", "mail.example", 2525, "starttls", "li@x"),
+        ("smtp://mail.example?tls=0", "mail.example", 25, "", ""),
+        ("smtp://u:p%2Fw@127.0.0.1:1025/?tls=0", "127.0.0.1", 1025, "", "u"),
+        ("smtps://u:p%2Fw@[2001:db8::1]", "2001:db8::1", 465, "tls", "u"),
+    ],
+)
+def test_mail_urls(url: str, host: str, port: int, security: str, user: str) -> None:
+    mail = config.mail_from({"DEALERNET_MAIL_URL": url, **FROM})
+    assert mail is not None
+    assert (mail.host, mail.port, mail.security, mail.user) == (host, port, security, user)
+    assert (mail.password, mail.sender) == ("p/w" if user else "", FROM["DEALERNET_MAIL_FROM"])
+    assert "p/w" not in repr(mail)
+
+
+def test_without_a_url_there_is_no_mail_server() -> None:
+    assert config.mail_from(FROM) is None
+    assert config.mail_from({"DEALERNET_MAIL_URL": " "}) is None
+
+
+def test_the_password_may_stand_in_a_file_or_a_variable(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("hüsh word\n", encoding="utf-8")
+    url = {"DEALERNET_MAIL_URL": "smtp://u@mail.example", **FROM}
+    for given in ({"DEALERNET_MAIL_PASSWORD_FILE": str(file)}, {"DEALERNET_MAIL_PASSWORD": "hüsh word"}):
+        mail = config.mail_from({**url, **given})
+        assert mail is not None
+        assert mail.password == "hüsh word"
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"DEALERNET_MAIL_URL": "http://u:hush@mail.example"}, "is smtp://"),
+        ({"DEALERNET_MAIL_URL": "smtp://u:hush@mail.example:x"}, "cannot be read"),
+        ({"DEALERNET_MAIL_URL": "smtp://"}, "is smtp://"),
+        ({"DEALERNET_MAIL_URL": "smtp://u:hush@mail.example/inbox"}, "is smtp://"),
+        ({"DEALERNET_MAIL_URL": "smtp://u:hush@mail.example?tls=maybe"}, "one question"),
+        ({"DEALERNET_MAIL_URL": "smtp://u:hush@mail.example?ssl=1"}, "one question"),
+        ({"DEALERNET_MAIL_URL": "smtp://u@mail.example"}, "lacks a password"),
+        ({"DEALERNET_MAIL_URL": "smtp://mail.example", "DEALERNET_MAIL_PASSWORD": "hush"}, "lacks a user"),
+        ({"DEALERNET_MAIL_URL": "smtp://u:hush@mail.example?tls=0"}, "readable"),
+        ({"DEALERNET_MAIL_URL": "smtp://u:hush@mail.example", "DEALERNET_MAIL_PASSWORD": "hush"}, "more than once"),
+        ({"DEALERNET_MAIL_URL": "smtp://u@m.example", "DEALERNET_MAIL_PASSWORD_FILE": "/nowhere/p"}, "cannot be read"),
+        ({"DEALERNET_MAIL_URL": "smtp://m.example", "DEALERNET_MAIL_FROM": ""}, "is the sender"),
+        ({"DEALERNET_MAIL_URL": "smtp://m.example", "DEALERNET_MAIL_FROM": "Dealernet"}, "is the sender"),
+        ({"DEALERNET_MAIL_URL": "smtp://m.example", "DEALERNET_MAIL_FROM": "a@b.example\nBcc: c@d"}, "is the sender"),
+    ],
+)
+def test_wrong_mail_settings_say_what_is_wrong_without_the_password(given: dict[str, str], words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words) as caught:
+        config.mail_from({**FROM, **given})
+    assert "hush" not in str(caught.value)
+
+
+def test_an_empty_password_file_is_said(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("\n")
+    given = {"DEALERNET_MAIL_URL": "smtp://u@m.example", "DEALERNET_MAIL_PASSWORD_FILE": str(tmp_path / "password")}
+    with pytest.raises(ConfigurationError, match="is empty"):
+        config.mail_from({**FROM, **given})

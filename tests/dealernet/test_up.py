@@ -14,6 +14,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
+from tests.mailserver import MailServer
 
 from dealernet import cli
 from dealernet.config import ConfigurationError
@@ -41,13 +42,17 @@ class Network:
     def __init__(self, data: Path, port: int) -> None:
         self.data, self.port = data, port
         self.process: subprocess.Popen[str] | None = None
+        self.env = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        self.env["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
 
-    def start(self, *words: str) -> list[str]:
+    def command(self, *words: str) -> None:
+        subprocess.run([sys.executable, "-m", "dealernet", *words, "--data", str(self.data)], env=self.env, check=True)
+
+    def start(self, *words: str, **settings: str) -> list[str]:
         """Start and return what was printed up to READY."""
-        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "dealernet", "up", "--data", str(self.data), "--port", str(self.port), *words],
-            env={**kept, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+            env={**self.env, **settings},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -77,11 +82,21 @@ class Network:
             with error:
                 return error.code
 
-    def keys(self, process: str) -> set[str]:
+    def keys(self, process: str, prefix: str = "DEALERNET_KEY_") -> set[str]:
         """Names of the keys in the environment of a running process."""
         (pid, *_) = (p for p in processes.find(self.data) if processes.carries(p, "DEALERNET_PROCESS", process))
         names = {pair.split(b"=")[0].decode() for pair in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")}
-        return {name.removeprefix("DEALERNET_KEY_") for name in names if name.startswith("DEALERNET_KEY_")}
+        return {name.removeprefix(prefix) for name in names if name.startswith(prefix)}
+
+
+@pytest.fixture
+def mail_server() -> Iterator[MailServer]:
+    """A mail server that takes sign-ins in the clear."""
+    server = MailServer(auth_require_tls=False)
+    server.controller.SMTP_kwargs["authenticator"] = server.authenticate
+    server.password = "hush"
+    yield server
+    server.stop()
 
 
 @pytest.fixture
@@ -96,8 +111,13 @@ def network() -> Iterator[Network]:
 
 
 @pytest.mark.slow
-def test_up_starts_dies_without_leftovers_and_starts_again_without_the_portal(network: Network) -> None:
-    lines = network.start()
+def test_up_starts_dies_without_leftovers_and_starts_again_without_the_portal(
+    network: Network, mail_server: MailServer
+) -> None:
+    lines = network.start(
+        DEALERNET_MAIL_URL=f"smtp://u:hush@127.0.0.1:{mail_server.port}?tls=0",
+        DEALERNET_MAIL_FROM="no-reply@dealers.example",
+    )
     assert lines[-1] == f"READY http://portal.localhost:{network.port}"
     assert network.status("portal.localhost", "/") < 500
     assert network.status("whatever.example", "/healthz", management=True) == 200
@@ -108,6 +128,17 @@ def test_up_starts_dies_without_leftovers_and_starts_again_without_the_portal(ne
     assert network.keys("courier") == {"COURIER"}
     assert network.keys("scheduler") == network.keys("front-door") == set()
     assert (network.data / "secret").stat().st_mode & 0o077 == 0
+
+    for process in ("portal-web", "dealers-web", "courier", "scheduler", "steward", "front-door"):
+        assert network.keys(process, "DEALERNET_MAIL_") == set()
+    assert "PASSWORD" in network.keys("portal-worker", "DEALERNET_MAIL_") & network.keys(
+        "dealers-worker", "DEALERNET_MAIL_"
+    )
+    words = ("--host", "portal", "--login", "li.ming", "--role", "network_admin", "--email", "li@x.example")
+    network.command("user", "add", *words)
+    assert processes.wait_until(lambda: mail_server.letters != [], 30)
+    assert "/password/link/" in mail_server.letters[0].get_content()
+    assert mail_server.sign_ins == [("u", "hush")]
 
     network.end(signal.SIGKILL)
     assert processes.wait_until(lambda: processes.find(network.data) == [], 30)

@@ -50,6 +50,7 @@ def _checks(data: Path | None) -> Iterator[dict[str, object]]:
     yield _check("Disk", lambda: _disk(folder))
     yield _check("Sign-in", _sign_in)
     yield _check("Proxies", _proxies)
+    yield _check("Mail", _mail)
     if not (folder / "network.json").exists() and not os.environ.get("DATABASE_URL"):
         return
     from dealernet.config import use_network
@@ -109,6 +110,30 @@ def _proxies() -> str:
     if not trusted:
         return "DEALERNET_TRUSTED_PROXIES names none: what anybody says in X-Forwarded-… is removed"
     return f"the client and https are believed from {', '.join(map(str, trusted))}"
+
+
+def _mail() -> str:
+    import smtplib
+    import ssl
+
+    from dealernet.config import mail_from
+
+    found = mail_from(os.environ)
+    if found is None:
+        return "DEALERNET_MAIL_URL names no server: mails wait in the outbox, invitations are handed over as links"
+    trust = ssl.create_default_context()
+    secure = found.security == "tls"
+    with (
+        smtplib.SMTP_SSL(found.host, found.port, timeout=10, context=trust)
+        if secure
+        else smtplib.SMTP(found.host, found.port, timeout=10)
+    ) as server:
+        if found.security == "starttls":
+            server.starttls(context=trust)
+        if found.user:
+            server.login(found.user, found.password)
+        server.noop()
+    return f"{found.host} port {found.port} answers{f', signed in as {found.user}' if found.user else ''}"
 
 
 def _servers() -> Iterator[dict[str, object]]:

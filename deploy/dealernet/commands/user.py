@@ -1,4 +1,4 @@
-"""Add people to the manufacturer or a dealership."""
+"""Add people to the manufacturer or a dealership, or hand them a link for a password."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ NETWORK = True
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    verbs = parser.add_subparsers(dest="verb", metavar="add", required=True)
+    verbs = parser.add_subparsers(dest="verb", metavar="add|link", required=True)
     add = verbs.add_parser("add", help="add a person; without a password a one-time invitation link is printed")
     add.add_argument("--host", required=True, help="the member: its host (north.localhost) or slug (north)")
     add.add_argument("--login", required=True, help="the sign-in name")
@@ -19,10 +19,50 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add.add_argument("--email", default="", help="invitations and resets go there")
     add.add_argument("--language", default="zh-hans", choices=["zh-hans", "zh-hant", "en"])
     add.add_argument("--password-stdin", action="store_true", help="read the password from the first line of stdin")
+    link = verbs.add_parser("link", help="print a one-time address where a person chooses a password")
+    link.add_argument("--host", required=True, help="the member: its host (north.localhost) or slug (north)")
+    link.add_argument("--login", required=True, help="the sign-in name")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Add the person. 1 when the input is refused."""
+    """1 when the input is refused."""
+    return {"add": _add, "link": _link}[args.verb](args)
+
+
+def _refused(args: argparse.Namespace, text: str) -> int:
+    if args.json:
+        print(json.dumps({"error": text}, ensure_ascii=False))
+    print(f"dealernet user {args.verb}: {text}", file=sys.stderr)
+    return 1
+
+
+def _link(args: argparse.Namespace) -> int:
+    from dealernet.commands._members import member_at, web_host
+    from kernel.accounts import actions
+    from kernel.accounts.actors import SYSTEM
+    from kernel.accounts.models import User
+    from kernel.errors import DomainError
+    from kernel.tenancy.bindings import bound
+
+    member = member_at(args.host)
+    try:
+        with bound(member.binding):
+            person = User.objects.filter(login__iexact=args.login).first()
+            if person is None:
+                return _refused(args, f"Nobody has the sign-in name {args.login!r} at {member.slug}.")
+            link = actions.hand_out_link(actor=SYSTEM, person=person, host=web_host(member.slug))
+    except DomainError as refusal:
+        return _refused(args, str(refusal))
+    if args.json:
+        print(json.dumps({"login": person.login, "link": link}, ensure_ascii=False))
+        return 0
+    hours = "one hour" if person.has_usable_password() else "seven days"
+    print(f"Hand this address to {person.name}. It works once, within {hours}:")
+    print(link)
+    return 0
+
+
+def _add(args: argparse.Namespace) -> int:
     from django.db import transaction
 
     from dealernet.commands._members import member_at, web_host
@@ -46,10 +86,7 @@ def run(args: argparse.Namespace) -> int:
             )
             link = "" if password else actions.invite(actor=SYSTEM, person=person, host=web_host(member.slug))
     except DomainError as refusal:
-        if args.json:
-            print(json.dumps({"error": str(refusal)}, ensure_ascii=False))
-        print(f"dealernet user add: {refusal}", file=sys.stderr)
-        return 1
+        return _refused(args, str(refusal))
     if args.json:
         document = {"id": str(person.pk), "login": person.login, "role": person.role, "invitation": link or None}
         print(json.dumps(document, ensure_ascii=False))

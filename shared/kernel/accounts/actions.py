@@ -272,11 +272,13 @@ def invite(*, actor: Actor, person: User, host: str, secure: bool = False) -> st
 
     It leads to `host` (with its port) over https, but on *.localhost only where `secure` says so.
 
-    Returns the full address of the link: show it to the inviter only when the person has no mail address. An earlier
-    invitation stops working. Raises Conflict when the person has a password already or is retired.
+    Returns the full address of the link: show it to the inviter only when no mail carries it. An earlier
+    invitation stops working. Raises Conflict when the person has a password already or is retired, Invalid when the
+    inviter could not give the person's role.
     """
     actor.require(Right.PEOPLE_MANAGE)
     person = User.objects.select_for_update().get(pk=person.pk)
+    _require_may_give(actor, person.role)  # the link may be shown to the inviter
     if not person.is_active or person.has_usable_password():
         raise Conflict("already_joined", _("This person has joined already or has left."))
     person.invited_at = clock.now()
@@ -295,6 +297,23 @@ def invite(*, actor: Actor, person: User, host: str, secure: bool = False) -> st
             )
     audit.record(actor=actor, action="accounts.invite", obj=person)
     return url
+
+
+@transaction.atomic
+def hand_out_link(*, actor: Actor, person: User, host: str) -> str:
+    """The full address where a person chooses a new password, for an operator to hand over where no mail goes out:
+    an invitation (seven days) for somebody without a password, else a reset link (one hour).
+
+    Raises Forbidden for people, Conflict for somebody retired.
+    """
+    if actor.kind == "user":
+        raise Forbidden()
+    if not person.is_active:
+        raise Conflict("retired", _("This account is retired."))
+    if not person.has_usable_password():
+        return invite(actor=actor, person=person, host=host)
+    audit.record(actor=actor, action="accounts.hand_out_link", obj=person)
+    return links.address_of(links.make_link(person, "reset"), host)
 
 
 @transaction.atomic

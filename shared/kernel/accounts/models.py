@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext_lazy as _
 
+from kernel import clock
 from kernel.accounts.roles import RIGHTS, Right, Role
 from kernel.ids import new_id
 
@@ -137,7 +138,7 @@ class Token(models.Model):
 
 class OutboxMail(models.Model):
     """A mail that this tenant sends. The demo keeps it to be read at /outbox/; elsewhere a worker sends it and then
-    blanks the body."""
+    blanks the body, which holds a link. `reason`: what the mail server said last, in its own words."""
 
     class State(models.TextChoices):
         WAITING = "waiting", _("Waiting")
@@ -152,11 +153,16 @@ class OutboxMail(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     reason = models.CharField(max_length=300, blank=True)
     at = models.DateTimeField()
+    next_try_at = models.DateTimeField(default=clock.now)
+    sent_at = models.DateTimeField(null=True)
     recorded_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         ordering = ("-at", "id")
-        indexes = [models.Index(fields=["state", "at"], name="accounts_mail_state")]
+        indexes = [
+            models.Index(fields=["state", "next_try_at"], name="accounts_mail_due"),
+            models.Index(fields=["-at", "id"], name="accounts_mail_at"),
+        ]
 
     def __str__(self) -> str:
         return self.subject

@@ -3,7 +3,10 @@
 from django.utils.translation import gettext_lazy as _
 
 from kernel.accounts.roles import Right
+from kernel.ui import states
 from kernel.ui.navigation import TIERS, NavItem, register
+
+states.register({"waiting": "info", "sent": "success"}, kind="mail")
 
 for _tier in TIERS:
     register(
@@ -15,6 +18,15 @@ for _tier in TIERS:
             icon="users",
             right=Right.PEOPLE_MANAGE,
             order=900,
+            group=_("Administration"),
+        ),
+        NavItem(
+            "outbox",
+            _("Outbox"),
+            "accounts:outbox",
+            icon="mail",
+            right=Right.PEOPLE_MANAGE,
+            order=905,
             group=_("Administration"),
         ),
         NavItem("account", _("My account"), "accounts:account", icon="circle-user", order=950, menu=True),

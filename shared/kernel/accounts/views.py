@@ -1,4 +1,4 @@
-"""Pages of accounts: signing in and out, one's own account, people, and the demo's outbox."""
+"""Pages of accounts: signing in and out, one's own account, people, and the outbox."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.forms import BaseForm
-from django.http import Http404, HttpRequest, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -90,8 +90,8 @@ def forgotten(request: HttpRequest) -> HttpResponseBase:
     """Ask for a reset link; the answer is the same whether or not there is such a person."""
     form = ForgottenForm(request.POST or None)
     if request.method == "POST" and _done(form, lambda who: actions.ask_for_reset(request=request, who=who)):
-        return render(request, "accounts/forgotten_sent.html", {"demo": settings.DEMO})
-    return _form_page(request, "accounts/forgotten.html", form)
+        return render(request, "accounts/forgotten_sent.html", {"demo": settings.DEMO, "no_mail": not _carries_mail()})
+    return _form_page(request, "accounts/forgotten.html", form, no_mail=not _carries_mail())
 
 
 @open_to_all
@@ -312,8 +312,13 @@ def invite(request: HttpRequest) -> HttpResponseBase:
     return _form_page(request, "accounts/invite.html", form)
 
 
+def _carries_mail() -> bool:
+    """Whether a mail reaches somebody: by a mail server, or by the demo's page."""
+    return bool(settings.SENDS_MAIL or settings.DEMO)
+
+
 def _after_invitation(request: HttpRequest, person: User, url: str) -> HttpResponseBase:
-    if person.email:
+    if person.email and _carries_mail():
         messages.success(request, _("The invitation is on its way to %(email)s.") % {"email": person.email})
         return redirect("accounts:person", person.pk)
     return render(request, "accounts/invited.html", {"person": person, "url": url})
@@ -343,7 +348,7 @@ def person(request: HttpRequest, id: str) -> HttpResponseBase:
         sign_ins=_sign_ins(shown, request),
         tokens=queries.tokens_of(shown).filter(revoked_at=None),
         may_retire=shown.is_active and shown.pk != request.user.pk,
-        may_invite=shown.is_active and not shown.has_usable_password(),
+        may_invite=shown.is_active and not shown.has_usable_password() and actions.may_give(actor, shown.role),
     )
 
 
@@ -388,14 +393,55 @@ def end_sign_ins(request: HttpRequest, id: str) -> HttpResponseBase:
     return redirect("accounts:person", shown.pk)
 
 
-# -- the demo's outbox
+# -- the outbox
+
+
+class Mails(ListPage):
+    """What this host has sent, and what waits. Without the text: it holds a link that is for one person alone."""
+
+    title = gettext_lazy("Outbox")
+    ordering = ("-at", "id")
+    empty_icon = "mail"
+    empty_title = gettext_lazy("No mail yet")
+    columns = (
+        Column("at", gettext_lazy("When"), kind="datetime", sort="at", phone="subtitle"),
+        Column("subject", gettext_lazy("Subject"), phone="title"),
+        Column("to", gettext_lazy("To"), sort="to"),
+        Column("state", gettext_lazy("State"), kind="state", tone_kind="mail", sort="state", phone="badge"),
+        Column("attempts", gettext_lazy("Attempts"), kind="number"),
+        Column("reason", gettext_lazy("The mail server said"), value=lambda mail: _said(mail)),
+        Column("sent_at", gettext_lazy("Sent"), kind="datetime"),
+    )
+    filters = (
+        Search(fields=("to", "subject"), placeholder=gettext_lazy("Address, subject")),
+        Choice("state", gettext_lazy("State"), choices=OutboxMail.State),
+    )
+
+    def get_queryset(self) -> Any:
+        return OutboxMail.objects.all()
+
+    @property
+    def subtitle(self) -> Any:
+        if settings.SENDS_MAIL:
+            return _("A mail that cannot be sent is tried again for two days.")
+        return _("No mail server is set up: nothing is sent. Invitations are handed over as links.")
+
+
+def _said(mail: OutboxMail) -> str:
+    if mail.state == OutboxMail.State.FAILED and not mail.reason:
+        return _("Nobody took it within two days.")
+    return mail.reason
+
+
+mails = requires(Right.PEOPLE_MANAGE)(Mails.as_view())
 
 
 @open_to_all
 @never_cache
 @require_http_methods(["GET", "HEAD"])
 def outbox(request: HttpRequest) -> HttpResponseBase:
-    """The mails of this host, in the demo only: whoever forgot a password must be able to read the link."""
+    """The demo's mails, for everybody: whoever forgot a password must be able to read the link. Elsewhere the list of
+    mails and what became of them, for those who manage people."""
     if not settings.DEMO:
-        raise Http404
+        return mails(request)
     return render(request, "accounts/outbox.html", {"mails": OutboxMail.objects.all()[:50]})

@@ -1,4 +1,4 @@
-"""`dealernet user add` and `dealernet token create`."""
+"""`dealernet user add`, `dealernet user link` and `dealernet token create`."""
 
 import argparse
 import io
@@ -9,8 +9,10 @@ import pytest
 
 from dealernet.commands import token, user
 from dealernet.config import ConfigurationError
-from kernel.accounts import tokens
+from kernel.accounts import actions, tokens
 from kernel.accounts.models import User
+from kernel.audit.models import Entry
+from kernel.errors import Forbidden
 
 PASSWORD = "a longer sentence 42"
 
@@ -119,3 +121,32 @@ def test_a_token_that_may_not_be_made_is_refused(wall, north, capsys, words):
     shown = capsys.readouterr()
     assert json.loads(shown.out)["error"]
     assert "dn_" not in shown.out
+
+
+def test_an_operator_hands_over_a_link_for_a_password(wall, north, capsys, monkeypatch):
+    monkeypatch.setenv("DEALERNET_PORT", "8000")
+    assert call(user, "link", "--host", "north", "--login", "TECHNICIAN", "--json") == 0
+    link = json.loads(capsys.readouterr().out)["link"]
+    path = re.fullmatch(r"http://north\.localhost:8000(/password/link/\S+/)", link)[1]
+    client = north.client()
+    assert client.post(path, {"password": PASSWORD, "again": PASSWORD}).status_code == 302
+    assert client.get(path).status_code == 404
+    assert client.post("/sign-in/", {"login": "technician", "password": PASSWORD}).status_code == 302
+    with north.bound():
+        assert Entry.objects.filter(action="accounts.hand_out_link").count() == 1
+
+
+def test_a_link_for_nobody_or_somebody_retired_is_refused(wall, north, capsys):
+    assert call(user, "link", "--host", "north", "--login", "nobody") == 1
+    assert "Nobody has the sign-in name 'nobody' at north." in capsys.readouterr().err
+    with north.bound():
+        User.objects.filter(login="technician").update(is_active=False)
+    assert call(user, "link", "--host", "north", "--login", "technician", "--json") == 1
+    assert json.loads(capsys.readouterr().out)["error"] == "This account is retired."
+
+
+def test_people_cannot_hand_out_links(wall, north):
+    with north.bound(), pytest.raises(Forbidden):
+        actions.hand_out_link(
+            actor=north.actor("general_manager"), person=User.objects.get(role="technician"), host="north.localhost"
+        )

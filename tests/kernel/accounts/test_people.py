@@ -4,10 +4,9 @@ import re
 from datetime import timedelta
 
 import pytest
-from django.core import mail as django_mail
 
 from kernel import clock
-from kernel.accounts import actions, links, mail, queries
+from kernel.accounts import actions, links, queries
 from kernel.accounts.access import find
 from kernel.accounts.actors import EXCHANGE, SYSTEM, Actor
 from kernel.accounts.models import Anonymous, OutboxMail, Session, Token, User
@@ -107,7 +106,7 @@ def test_what_one_may_not_see_is_as_missing_as_what_is_not_there(wall, north):
 # -- inviting
 
 
-def test_an_invited_person_chooses_a_password_and_signs_in(wall, north):
+def test_an_invited_person_chooses_a_password_and_signs_in(wall, north, sending):
     boss = north.client("it_admin")
     answer = boss.post(
         "/people/invite/",
@@ -301,7 +300,7 @@ def test_retiring_ends_sign_ins_tokens_and_links_at_once(wall, north):
     assert text.startswith("dn_")
 
 
-def test_somebody_who_comes_back_needs_a_new_invitation(wall, north):
+def test_somebody_who_comes_back_needs_a_new_invitation(wall, north, sending):
     victim, boss = north.user("sales_consultant"), north.client("it_admin")
     boss.post(f"/people/{victim.pk}/retire/")
     assert boss.post(f"/people/{victim.pk}/reinstate/").status_code == 302
@@ -427,54 +426,3 @@ def test_a_reset_answers_no_faster_than_its_floor(wall, north):
     began = clock.now()
     north.client().post("/password/forgotten/", {"who": "nobody-at-all"})
     assert (clock.now() - began).total_seconds() >= actions.RESET_FLOOR
-
-
-# -- mail
-
-
-def test_the_outbox_is_a_page_of_the_demo_only(wall, north, settings):
-    settings.DEMO = False
-    assert north.client().get("/outbox/").status_code == 404
-    settings.DEMO = True
-    with north.bound():
-        mail.put_in_outbox(to="a@b.example", subject="Hello\r\nBcc: c@d.example", body="text")
-    answer = north.client().get("/outbox/")
-    assert answer.status_code == 200
-    assert "Hello Bcc: c@d.example" in answer.text
-
-
-def test_waiting_mail_is_sent_once_and_its_body_blanked(wall, north, settings):
-    settings.DEMO = False
-    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-    django_mail.outbox = []
-    with north.bound():
-        mail.put_in_outbox(to="a@b.example", subject="Hello", body="secret link")
-        assert mail.send_waiting() == 1
-        assert mail.send_waiting() == 0
-        row = OutboxMail.objects.get()
-        assert (row.state, row.body, row.attempts) == ("sent", "", 1)
-    assert [letter.body for letter in django_mail.outbox] == ["secret link"]
-
-
-def test_mail_that_cannot_be_sent_is_kept_tried_again_and_given_up(wall, north, settings):
-    settings.DEMO = False
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
-    with north.bound():
-        mail.put_in_outbox(to="a@b.example", subject="Hello", body="secret link")
-        assert mail.send_waiting() == 0
-        row = OutboxMail.objects.get()
-        assert (row.state, row.body, row.attempts) == ("waiting", "secret link", 1)
-        for _ in range(mail.MAX_ATTEMPTS):
-            mail.send_waiting()
-        row.refresh_from_db()
-        assert (row.state, row.body, row.attempts) == ("failed", "", mail.MAX_ATTEMPTS)
-        assert row.reason
-
-
-def test_the_demo_sends_nothing(wall, north, settings):
-    settings.DEMO = True
-    with north.bound():
-        mail.put_in_outbox(to="a@b.example", subject="Hello", body="x")
-        assert mail.send_waiting() == 0
-        assert OutboxMail.objects.get().state == "waiting"

@@ -94,9 +94,7 @@ def test_the_backend_finds_active_people_only(wall, north):
         assert LoginBackend().get_user(person.pk) is None
 
 
-def test_tidying_clears_what_has_expired_and_sends_what_waits(wall, north, portal, settings):
-    settings.DEMO = False
-    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+def test_tidying_clears_what_has_expired_and_sends_what_waits(wall, north, portal, mail_server):
     past = clock.now() - timedelta(seconds=1)
     for side in (north, portal):
         with side.bound():
@@ -118,9 +116,7 @@ def test_tidying_clears_what_has_expired_and_sends_what_waits(wall, north, porta
 
 
 @pytest.mark.parametrize(("side", "name", "queue"), [("north", "dealer", "dealers"), ("portal", "portal", "portal")])
-def test_a_mail_wakes_the_worker_of_its_tier(committed, request, settings, side, name, queue):
-    settings.DEMO = False
-    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+def test_a_mail_wakes_the_worker_of_its_tier(committed, request, mail_server, side, name, queue):
     side = request.getfixturevalue(side)
     with app.connection() as broker:
         waiting = broker.SimpleQueue(queue)
@@ -217,7 +213,7 @@ def test_pages_show_every_state_of_a_person(wall, north):
     assert "Send the link" in north.client(headers={"Accept-Language": "en"}).get("/password/forgotten/").text
 
 
-def test_two_invitations_at_once_name_the_login_that_is_taken(wall, north):
+def test_two_invitations_at_once_name_the_login_that_is_taken(wall, north, sending):
     boss = north.client("it_admin")
     data = {"name": "X", "login": "same.one", "role": "technician", "language": "en", "email": "x@y.example"}
     assert boss.post("/people/invite/", data).status_code == 302
