@@ -1,5 +1,6 @@
 """Rendering of Django forms with the kit's field template. Settings name ``Renderer`` as FORM_RENDERER."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,10 @@ from django.forms.renderers import TemplatesSetting
 from django.forms.utils import ErrorList
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+
+from kernel.automotive.phone import display
+
+_E164 = re.compile(r"^\+[1-9]\d{6,14}$")
 
 
 class Renderer(TemplatesSetting):
@@ -45,10 +50,16 @@ class DateTimeInput(forms.DateTimeInput):
 
 
 class PhoneInput(forms.TextInput):
+    """A telephone number: kept in E.164, shown for editing as people write it."""
+
     input_type = "tel"
 
     def __init__(self, attrs: dict[str, Any] | None = None) -> None:
         super().__init__({"autocomplete": "off", "inputmode": "tel", **(attrs or {})})
+
+    def format_value(self, value: Any) -> str | None:
+        text = super().format_value(value)
+        return display(text) if text and _E164.match(text) else text
 
 
 class MoneyInput(forms.NumberInput):

@@ -96,12 +96,19 @@ def _clean(key: str, value: Any) -> str:
         except ValidationError:
             message = _("This is not an e-mail address. Enter it like name@example.com.")
             raise Invalid({key: message}, code="email") from None
-    if key == "phone" and value:
-        report = phones.normalise(value)
-        if report.e164 is None:
-            raise Invalid([FieldError(key, problem.code, problem.message) for problem in report.problems])
-        return report.e164
+    if key == "phone":
+        return _phone(value)
     return _colour(key, value) if key.endswith("_colour") else value
+
+
+def _phone(value: str) -> str:
+    """A telephone number in E.164, or "". Raises Invalid for field `phone`."""
+    if not value.strip():
+        return ""
+    report = phones.normalise(value)
+    if report.e164 is None:
+        raise Invalid([FieldError("phone", problem.code, problem.message) for problem in report.problems])
+    return report.e164
 
 
 def _colour(key: str, value: str) -> str:
@@ -166,6 +173,8 @@ def save_site(
     name = str(fields.get("name", site.name if site else "")).strip()
     if not name:
         raise Invalid({"name": _("Enter the name of the site.")}, code="required")
+    if "phone" in fields:
+        fields["phone"] = _phone(fields["phone"])
     wanted = set(departments) if departments is not None else None
     if wanted is not None and wanted - set(DepartmentKind.values):
         raise Invalid({"departments": _("Choose one of the values offered.")}, code="choice")

@@ -237,7 +237,11 @@ def test_sites_and_departments(wall, north, manager):
         assert not site.is_main
         actions.save_site(actor=manager, site=site, departments=["service"])
         assert dict(site.departments.values_list("kind", "active")) == {"sales": False, "service": True}
-    assert client.get(f"/settings/sites/{site.pk}/").status_code == 200
+        actions.save_site(actor=manager, site=site, phone="（021）5555 1234")
+        assert site.phone == "+862155551234"
+        with pytest.raises(Invalid, match="area code"):
+            actions.save_site(actor=manager, site=site, phone="5555 1234")
+    assert 'value="021 5555 1234"' in client.get(f"/settings/sites/{site.pk}/").content.decode()
     assert client.get("/settings/sites/nonsense/").status_code == 404
 
 

@@ -4,6 +4,7 @@ import pytest
 from django import forms
 from django.utils import translation
 
+from kernel.automotive import phone
 from kernel.errors import Invalid
 from kernel.ui.forms import DateInput, Form, MoneyInput, PhoneInput, PillSelect, VinInput
 
@@ -50,6 +51,24 @@ def test_a_control_brings_up_the_right_keyboard(name, expected):
     found = tag(str(Wish()), name)
     for part in expected:
         assert part in found
+
+
+@pytest.mark.parametrize(
+    ("kept", "shown"),
+    [
+        ("+8613812345678", "138 1234 5678"),
+        ("+861064710018", "010 6471 0018"),
+        ("+864001234567", "400 123 4567"),
+        ("+85223456789", "+852 2345 6789"),
+    ],
+)
+def test_a_number_to_be_edited_is_shown_as_people_write_it_and_read_back_the_same(kept, shown):
+    assert f'value="{shown}"' in tag(str(Wish(initial={"phone": kept})), "phone")
+    assert phone.normalise(shown).e164 == kept
+
+
+def test_a_number_that_was_refused_stays_as_it_was_typed():
+    assert 'value="138 1234"' in tag(str(Wish({"phone": "138 1234"})), "phone")
 
 
 def test_every_control_has_a_label():

@@ -20,6 +20,7 @@ from django.utils.translation import get_language, gettext, ngettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from kernel import clock
+from kernel.automotive import phone as phones
 from kernel.money import DEFAULT_CURRENCY, format_money
 from kernel.ui import charts, states
 from kernel.ui.forms import choice_options, control_html, field_kind, summary_of
@@ -233,14 +234,8 @@ def tel(value: str | None) -> str:
 
 @register.filter
 def phone_text(value: str | None) -> str:
-    """E.164 as people read it: ``+8613812345678`` → ``138 1234 5678``; others keep their country code."""
-    text = str(value or "")
-    digits = text.removeprefix("+86")
-    if digits != text and len(digits) == 11 and digits.startswith("1"):
-        return f"{digits[:3]} {digits[3:7]} {digits[7:]}"
-    if digits != text and digits.isdigit():
-        return f"0{digits}"
-    return text
+    """E.164 as people read it: ``138 1234 5678``, ``010 8888 6666``; foreign numbers keep their country code."""
+    return phones.display(str(value or ""))
 
 
 @register.filter
