@@ -286,3 +286,13 @@ def test_the_loop_outlives_a_pass_that_fails_and_repairs_logins_as_it_goes(commi
     with bound(Owner()):
         ((settings,),) = ask(f"SELECT rolconfig FROM pg_roles WHERE rolname = '{north.schema}'")
     assert "lock_timeout=10s" in settings
+
+
+def test_logins_are_not_repaired_before_it_is_time(committed, north):
+    with north.bound(), connection.cursor() as cursor:
+        cursor.execute("ALTER ROLE CURRENT_USER SET lock_timeout = 0")
+    passes = iter([False, False, True])
+    steward.run_forever(lambda: next(passes), pause=0.01, repair_every=60.0)
+    with bound(Owner()):
+        ((settings,),) = ask(f"SELECT rolconfig FROM pg_roles WHERE rolname = '{north.schema}'")
+    assert "lock_timeout=0" in settings

@@ -168,9 +168,8 @@ class DatabaseWrapper(django_tenants_base.DatabaseWrapper):
             for name, value in state.items():
                 setattr(self, name, value)
             if self.connection is not None:
-                if key in self._rollback_atomics and self.atomic_blocks:
-                    self.set_rollback(True)
-                    self._rollback_atomics[key].__exit__(None, None, None)
+                self.set_rollback(True)
+                self._rollback_atomics[key].__exit__(None, None, None)
                 raw, self.connection = self.connection, None
                 pool.put(key, raw) if not raw.closed else None
         self._rollback_sessions, self._rollback_atomics = None, {}

@@ -1,0 +1,67 @@
+"""The connection is the tenant: nothing but a binding changes the login, and tests undo what every login did."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection, transaction
+from django_tenants.utils import schema_context, tenant_context  # noqa: TID251 - shown to be harmless
+
+from kernel.accounts.models import User
+from kernel.tenancy.bindings import Owner, WallError, bound
+from kernel.tenancy.models import Kind, State, Tenant
+
+
+def who() -> tuple[str, str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_user::text, current_schemas(false)::text")
+        return cursor.fetchone()
+
+
+def test_every_binding_has_its_own_login_and_path(wall, portal, north):
+    assert who() == ("frontdesk", "{public}")
+    with portal.bound():
+        assert who() == ("oem", "{oem,public}")
+    with north.bound():
+        assert who() == (north.schema, f"{{{north.schema},public}}")
+    with bound(Owner(north.schema)):
+        assert who() == ("owner", f"{{{north.schema},public}}")
+    assert who() == ("frontdesk", "{public}")
+
+
+def test_the_switches_of_django_tenants_do_not_open_another_schema(wall, north, south):
+    other = Tenant.objects.get(slug="south")
+    with north.bound():
+        for switch in (schema_context(south.schema), tenant_context(other)):
+            with pytest.raises(WallError, match=r"use kernel\.tenancy\.bindings\.bound"), switch:
+                pass
+        assert who()[0] == north.schema
+        assert User.objects.filter(email="sales_manager@north.example").exists()
+
+
+def test_django_tenants_may_name_the_schema_that_is_bound_anyway(wall, north):
+    mine = Tenant.objects.get(slug="north")
+    with north.bound():
+        connection.set_tenant(mine)
+        assert connection.schema_name == north.schema
+        assert who()[0] == north.schema
+
+
+def test_under_test_a_login_without_a_key_is_refused_as_it_is_in_the_product(wall, portal, north, monkeypatch):
+    monkeypatch.delenv("DEALERNET_KEY_DEALERS")
+    with north.bound(), pytest.raises(WallError, match="does not hold the key DEALERS"):
+        User.objects.count()
+    with portal.bound():
+        assert User.objects.exists()
+
+
+def test_under_test_a_transaction_may_fail_and_the_rest_of_the_test_goes_on(wall, north):
+    with north.bound():
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            User.objects.all().update(name="x")
+            raise ZeroDivisionError
+        assert not User.objects.filter(name="x").exists()
+
+
+def test_members_are_called_by_their_names(wall):
+    names = {(tenant.kind, tenant.state): str(tenant) for tenant in Tenant.objects.filter(slug="south")}
+    assert names == {(Kind.DEALERSHIP, State.ACTIVE): "Southgate Motors"}
