@@ -21,6 +21,14 @@ class UserManager(BaseUserManager["User"]):
         return self.get(login__iexact=username or "")
 
 
+class Standing(models.TextChoices):
+    """Whether somebody can sign in."""
+
+    ACTIVE = "active", _("Active")
+    INVITED = "invited", _("Invited")
+    RETIRED = "retired", _("Retired")
+
+
 class User(AbstractBaseUser):
     """A person with an account at this tenant. Working at two dealerships means two accounts.
 
@@ -57,6 +65,13 @@ class User(AbstractBaseUser):
 
     def __str__(self) -> str:
         return self.name or self.login
+
+    @property
+    def standing(self) -> Standing:
+        """Retired, invited (no password chosen yet) or active."""
+        if not self.is_active:
+            return Standing.RETIRED
+        return Standing.ACTIVE if self.has_usable_password() else Standing.INVITED
 
     def has(self, right: Right | str) -> bool:
         """Say whether the person's role, as it stands now, includes a right."""

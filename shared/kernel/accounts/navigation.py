@@ -7,6 +7,7 @@ from kernel.ui import states
 from kernel.ui.navigation import TIERS, NavItem, register
 
 states.register({"waiting": "info", "sent": "success"}, kind="mail")
+states.register({"active": "success", "invited": "info"}, kind="account")
 
 for _tier in TIERS:
     register(

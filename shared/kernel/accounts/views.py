@@ -260,8 +260,8 @@ class People(ListPage):
         Column("login", gettext_lazy("Sign-in name"), sort="login", phone="subtitle"),
         Column("role", gettext_lazy("Role"), value=lambda person: person.get_role_display(), sort="role"),
         Column("email", gettext_lazy("E-mail")),
-        Column("phone", gettext_lazy("Phone"), kind="phone"),
-        Column("state", gettext_lazy("State"), value=lambda person: _state(person), phone="badge"),
+        Column("phone", gettext_lazy("Phone"), kind="phone", phone="call", leaves=2),
+        Column("standing", gettext_lazy("State"), kind="state", tone_kind="account", phone="badge"),
         Column("sign_ins", gettext_lazy("Sign-ins"), kind="number", sort="sign_ins"),
         Column("last_seen", gettext_lazy("Last seen"), kind="ago", sort="last_seen"),
     )
@@ -285,12 +285,6 @@ class People(ListPage):
     @property
     def actions(self) -> Any:
         return ({"label": _("Invite someone"), "url": "/people/invite/", "icon": "user-plus"},)
-
-
-def _state(person: User) -> str:
-    if not person.is_active:
-        return _("Retired")
-    return _("Active") if person.has_usable_password() else _("Invited")
 
 
 people = requires(Right.PEOPLE_MANAGE)(People.as_view())
@@ -344,7 +338,6 @@ def person(request: HttpRequest, id: str) -> HttpResponseBase:
         "accounts/person.html",
         form,
         person=shown,
-        state=_state(shown),
         sign_ins=_sign_ins(shown, request),
         tokens=queries.tokens_of(shown).filter(revoked_at=None),
         may_retire=shown.is_active and shown.pk != request.user.pk,

@@ -367,6 +367,12 @@ class Cell:
     content: str | SafeString
     url: str = ""
 
+    @property
+    def classes(self) -> str:
+        """Those of the column; a card on a phone leaves out what is not there."""
+        nothing = self.column.phone != "title" and str(self.content).strip() in ("", self.column.empty)
+        return f"{self.column.classes} nothing" if nothing else self.column.classes
+
 
 @dataclass(frozen=True)
 class Heading:

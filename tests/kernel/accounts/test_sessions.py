@@ -206,7 +206,8 @@ def test_pages_show_every_state_of_a_person(wall, north):
         retired = User.objects.get(role="parts_clerk")
     boss.post(f"/people/{retired.pk}/retire/")
     listed = boss.get("/people/?size=50").text
-    assert all(word in listed for word in ("Active", "Invited", "Retired"))
+    for word, tone in (("Active", "success"), ("Invited", "info"), ("Retired", "neutral")):
+        assert f'<span class="chip tone-{tone}">{word}</span>' in listed
     assert "Send a new invitation" in boss.get(f"/people/{invited.pk}/").text
     assert "Make the account active again" in boss.get(f"/people/{retired.pk}/").text
     assert boss.get("/people/not-a-uuid/").status_code == 404

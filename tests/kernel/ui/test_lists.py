@@ -263,6 +263,7 @@ def test_an_empty_value_is_a_dash_and_sorts_last():
     html = text(view=Gaps)
     assert html.index(">a</a>") < html.index(">b</a>")
     assert "–</td>" in html
+    assert html.count(' nothing" data-label="Day"') == 1, "a card on a phone leaves it out"
 
 
 def test_a_table_too_wide_does_without_facts_but_keeps_the_name_and_the_state():
