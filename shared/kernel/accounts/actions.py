@@ -29,6 +29,7 @@ from kernel.accounts.models import LANGUAGES, Session, Token, User
 from kernel.accounts.queries import tier_roles
 from kernel.accounts.roles import RIGHTS, Right, Role
 from kernel.accounts.sessions import ADDRESS_KEY, AGENT_KEY, hash_of, living, realm
+from kernel.automotive import phone as phones
 from kernel.errors import Conflict, FieldError, Forbidden, Invalid
 
 log = logging.getLogger("dealernet.accounts")
@@ -230,6 +231,16 @@ def _require_may_give(actor: Actor, *roles: str) -> None:
         )
 
 
+def _phone(text: str) -> str:
+    """A telephone number in E.164, or "". Raises Invalid."""
+    if not text.strip():
+        return ""
+    report = phones.normalise(text)
+    if report.e164 is None:
+        raise Invalid([FieldError("phone", problem.code, problem.message) for problem in report.problems])
+    return report.e164
+
+
 @transaction.atomic
 def add_person(
     *,
@@ -244,13 +255,14 @@ def add_person(
 ) -> User:
     """Add a person. Without a password nobody can sign in as them until they used an invitation link.
 
-    Raises Invalid for a taken or malformed login, an unknown role, a wrong mail address, a weak password.
+    Raises Invalid for a taken or malformed login, an unknown role, a wrong mail address or telephone number, a weak
+    password.
     """
     actor.require(Right.PEOPLE_MANAGE)
     login, name, email = login.strip(), name.strip(), email.strip()
     _check_person(login=login, name=name, role=role, email=email, language=language)
     _require_may_give(actor, role)
-    user = User(login=login, name=name, role=role, email=email, phone=phone.strip(), language=language)
+    user = User(login=login, name=name, role=role, email=email, phone=_phone(phone), language=language)
     if password is None:
         user.password = make_password(None)
     else:
@@ -342,7 +354,7 @@ def change_person(*, actor: Actor, person: User, name: str, email: str, phone: s
     elif email.lower() != person.email.lower():
         # Whoever sets the mail address receives the reset link.
         _require_may_give(actor, person.role)
-    before, after = audit.changes(person, name=name, email=email, phone=phone.strip(), role=role, language=language)
+    before, after = audit.changes(person, name=name, email=email, phone=_phone(phone), role=role, language=language)
     if after:
         person.save(update_fields=list(after))
         if "role" in after:

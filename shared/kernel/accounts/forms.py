@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from kernel.accounts.models import LANGUAGES, User
 from kernel.accounts.queries import tier_roles
 from kernel.accounts.scopes import scopes_for
-from kernel.ui.forms import Form
+from kernel.ui.forms import Form, PhoneInput
 
 _PASSWORD_HELP = _("At least 10 characters, and not a common word, only digits or close to your name.")
 
@@ -74,7 +74,7 @@ class PersonForm(Form):
     name = forms.CharField(label=_("Name"), max_length=120)
     role = forms.ChoiceField(label=_("Role"))
     email = forms.EmailField(label=_("E-mail"), max_length=254, required=False)
-    phone = forms.CharField(label=_("Phone"), max_length=32, required=False)
+    phone = forms.CharField(label=_("Phone"), max_length=32, required=False, widget=PhoneInput)
     language = forms.ChoiceField(label=_("Language"), choices=LANGUAGES, initial="zh-hans")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -320,12 +320,14 @@ def test_a_manager_ends_all_sign_ins_of_a_person(wall, north):
 
 def test_saving_a_person_writes_what_changed(wall, north):
     target, boss = north.user("parts_clerk"), north.client("it_admin")
-    data = {"name": "New Name", "role": "stock_clerk", "email": "n@x.example", "phone": "1", "language": "en"}
-    assert boss.post(f"/people/{target.pk}/", data).status_code == 302
+    data = {"name": "New Name", "role": "stock_clerk", "email": "n@x.example", "language": "en"}
+    assert boss.post(f"/people/{target.pk}/", data | {"phone": "138 0013"}).status_code == 422
+    assert boss.post(f"/people/{target.pk}/", data | {"phone": "138 0013 8000"}).status_code == 302
     with north.bound():
         entry = Entry.objects.get(action="accounts.change_person")
         assert entry.before["role"] == "parts_clerk"
-        assert entry.after == data
+        assert entry.after == data | {"phone": "+8613800138000"}
+    assert 'value="138 0013 8000"' in boss.get(f"/people/{target.pk}/").text
     assert "New Name" in boss.get("/people/?q=new").text
 
 
