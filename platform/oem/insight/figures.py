@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
@@ -383,13 +383,23 @@ def claims_by_dealership(reader: Reader, found: Claims) -> Figure:
 
 
 def acceptance(reader: Reader, found: Claims) -> Figure:
+    cells = {one.id: [cell for cell in found.cells if cell.dealership == one.id] for one in reader.shown()}
+    return _shares("claim_acceptance", reader, lambda id: indicators.claim_acceptance(cells[id]))
+
+
+def amounts(reader: Reader, found: Claims) -> Figure:
+    return _shares("amount_approved", reader, lambda id: indicators.amount_approved(found, id))
+
+
+def _shares(key: str, reader: Reader, share_of: Callable[[UUID], float | None]) -> Figure:
+    """A share of each dealership that has one, the greatest first."""
     bars = []
     for one in reader.shown():
-        share = indicators.claim_acceptance([cell for cell in found.cells if cell.dealership == one.id])
+        share = share_of(one.id)
         if share is not None:
             bars.append(charts.Bar(one.short_name, share, url=reader.dealership(one.id)))
     bars.sort(key=lambda bar: -(bar.value or 0))
-    return _ranked("claim_acceptance", bars, category=_("Dealership"), form=percent_form)
+    return _ranked(key, bars, category=_("Dealership"), form=percent_form)
 
 
 def decision_times(reader: Reader, found: Claims) -> list[Figure]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -376,6 +376,8 @@ class Claims:
     asked: Decimal | None = None
     approved: Decimal | None = None
     currency: str = ""
+    #: What was asked for and approved in claims with a final decision; without those in several currencies.
+    money_by_dealership: dict[UUID, tuple[Decimal, Decimal]] = field(default_factory=dict)
 
 
 _CLAIMS = """
@@ -415,19 +417,21 @@ def claims(scope: Scope) -> Claims:
                 found.cells.append(Cell(dealership, state, None, n))
             elif grouped == 0b01:
                 found.decided_in_by_dealership[dealership] = times
+                if currencies == 1 and asked:
+                    found.money_by_dealership[dealership] = (asked, approved or Decimal(0))
             else:
                 total["decided_in"] = times
                 if currencies == 1:  # sums over several currencies would mean nothing
                     total |= {"asked": asked, "approved": approved, "currency": currency}
-    return Claims(found.cells, decided_in_by_dealership=found.decided_in_by_dealership, **total)
+    return replace(found, **total)
 
 
 @indicator(
     "claim_acceptance",
-    title=_("Acceptance"),
+    title=_("Claims accepted"),
     definition=_(
         "Claims approved wholly or partly as a share of the claims with a final decision; "
-        "those sent back are not final."
+        "those sent back are not final. How much money was approved is another figure."
     ),
     unit=_("Percent"),
     source=FROM_CLAIMS,
@@ -437,6 +441,22 @@ def claim_acceptance(cells: Iterable[Cell]) -> float | None:
     numbers = tallied(cells, "key")
     final = sum(numbers[state] for state in FINAL)
     return sum(numbers[state] for state in ACCEPTED) / final if final else None
+
+
+@indicator(
+    "amount_approved",
+    title=_("Amount approved"),
+    definition=_("Money approved as a share of the money asked for in claims with a final decision."),
+    unit=_("Percent"),
+    source=FROM_CLAIMS,
+)
+def amount_approved(found: Claims, dealership: UUID | None = None) -> float | None:
+    """Share of the approved money (0 to 1), of all or of one dealership; None without any asked for, or in several
+    currencies."""
+    asked, approved = (
+        found.money_by_dealership.get(dealership, (None, None)) if dealership else (found.asked, found.approved)
+    )
+    return float((approved or 0) / asked) if asked else None
 
 
 @indicator(

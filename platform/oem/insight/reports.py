@@ -133,7 +133,12 @@ def _claim_tiles(reader: Reader, found: Claims, network: Claims | None = None) -
     times = indicators.days_to_decision(found)
     tiles = [
         {"label": _("Claims to be decided"), "value": grouped(waiting), "href": reader.claims(state="submitted")},
-        {"label": _("Acceptance"), "value": _share(indicators.claim_acceptance(found.cells)), "note": _money(found)},
+        {
+            "label": _("Claims accepted"),
+            "value": _share(indicators.claim_acceptance(found.cells)),
+            "note": _accepted(found),
+        },
+        {"label": _("Amount approved"), "value": _share(indicators.amount_approved(found)), "note": _money(found)},
         {
             "label": _("Days to the decision, median"),
             "value": _days(times.p50),
@@ -143,9 +148,20 @@ def _claim_tiles(reader: Reader, found: Claims, network: Claims | None = None) -
     if network is not None:
         share = indicators.claim_acceptance(network.cells)
         tiles[1]["note"] = _("Network: %(value)s") % {"value": _share(share)}
+        tiles[2]["note"] = _("Network: %(value)s") % {"value": _share(indicators.amount_approved(network))}
         whole = indicators.days_to_decision(network).p50
-        tiles[2]["note"] = _("Network: %(value)s") % {"value": _days(whole)}
+        tiles[3]["note"] = _("Network: %(value)s") % {"value": _days(whole)}
     return tiles
+
+
+def _accepted(found: Claims) -> str:
+    numbers = indicators.tallied(found.cells, "key")
+    final = sum(numbers[state] for state in indicators.FINAL)
+    if not final:
+        return ""
+    accepted, partly = sum(numbers[one] for one in indicators.ACCEPTED), numbers[figures.ClaimState.PARTLY_APPROVED]
+    words = {"n": grouped(accepted), "final": grouped(final), "partly": grouped(partly)}
+    return _("%(n)s of %(final)s decided, %(partly)s of them in part") % words
 
 
 def _money(found: Claims) -> str:
@@ -174,6 +190,7 @@ def _glance(reader: Reader, *, compare: bool = False) -> dict[str, Any]:
     sales, visits = indicators.sales(scope), indicators.service_visits(scope)
     owners, told = indicators.owners(scope), indicators.counted(scope)
     network = (indicators.leads(scope.whole_network), indicators.claims(scope.whole_network)) if compare else None
+    waiting, _share_of_claims, money, *_rest = _claim_tiles(reader, claims, network[1] if network else None)
     tiles = [
         *_lead_tiles(reader, leads, network[0] if network else None),
         {"label": _("Cars sold"), "value": _plus(sum(c.n for c in sales), told.of("VehicleSale"))},
@@ -187,7 +204,8 @@ def _glance(reader: Reader, *, compare: bool = False) -> dict[str, Any]:
             "value": _plus(sum(c.n for c in visits), told.of("ServiceVisit")),
             "href": reader.visits(),
         },
-        *_claim_tiles(reader, claims, network[1] if network else None)[:2],
+        waiting,
+        money,
     ]
     shown = [
         figures.funnel(reader, leads),
@@ -277,6 +295,7 @@ def claims(request: HttpRequest) -> HttpResponseBase:
         figures.claim_states(reader, found),
         figures.claims_by_dealership(reader, found),
         figures.acceptance(reader, found),
+        figures.amounts(reader, found),
         *figures.decision_times(reader, found),
     ]
     return _page(request, "claims", controls, title=_("Claims"), tiles=_claim_tiles(reader, found), figures=shown)

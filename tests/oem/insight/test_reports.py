@@ -179,12 +179,16 @@ def test_claims_are_counted_with_acceptance_and_days(busy, portal, north):
     assert indicators.days_to_decision(found) == Quantiles(3, 4.0, pytest.approx(5.6))
     assert indicators.days_to_decision(found, north.id).p50 == 4.0
     assert (found.asked, found.approved, found.currency) == (200, 160, "CNY")
+    assert indicators.amount_approved(found) == 0.8, "accepted claims and approved money are two figures"
+    assert indicators.amount_approved(found, north.id) == pytest.approx(0.8)
+    assert indicators.amount_approved(indicators.Claims()) is None
 
 
 def test_amounts_in_several_currencies_are_not_added(busy, portal, north):
     with portal.bound():
         claim(north.id, "approved", 1, currency="USD")
         assert indicators.claims(SCOPE).asked is None
+        assert indicators.amount_approved(indicators.claims(SCOPE)) is None
 
 
 def test_daily_counts_are_summed_with_what_is_hidden(present, portal, north):
