@@ -18,7 +18,6 @@ from kernel.reference.models import LabourOperation, Part
 from kernel.reference.queries import warranty_of
 from oem.aftersales import rules
 from oem.aftersales.models import Claim, ClaimLine, ClaimState, Decision, DecisionLine, ServiceVisit, Submission
-from oem.network.models import Dealership
 from oem.owners.models import Sale
 
 # -- who may see what ------------------------------------------------------------------------------------------
@@ -59,12 +58,6 @@ def waiting_claims(user: User) -> QuerySet[Claim]:
 def next_waiting(user: User, besides: UUID) -> Claim | None:
     """The claim to decide after this one."""
     return waiting_claims(user).exclude(pk=besides).first()
-
-
-def dealership_names(ids: Iterable[UUID] | None = None) -> dict[UUID, str]:
-    """Short names of dealerships by id; of all without ids. One query."""
-    rows = Dealership.objects.all() if ids is None else Dealership.objects.filter(id__in=set(ids))
-    return {row.id: row.short_name for row in rows}
 
 
 # -- claims with the rules' suggestions -------------------------------------------------------------------------

@@ -39,7 +39,7 @@ from oem.aftersales.models import (
 )
 from oem.aftersales.rules import Suggestion
 from oem.aftersales.words import not_shared, reason_label
-from oem.network.models import Dealership
+from oem.network.queries import dealership_choices, dealership_names
 
 _CLAIMS = requires(Right.CLAIMS_READ)
 _DECIDE = requires(Right.CLAIMS_DECIDE)
@@ -62,16 +62,12 @@ class IndexedSearch(Search):
         return bound
 
 
-def _dealership_choices() -> list[tuple[str, str]]:
-    return [(str(one.id), one.short_name) for one in Dealership.objects.all()]
-
-
 class _Named(ListPage):
     """Lists whose rows name dealerships by id."""
 
     @cached_property
     def names(self) -> dict[UUID, str]:
-        return queries.dealership_names()
+        return dealership_names()
 
     def on_export(self, form: str, rows: int) -> None:
         audit.record(
@@ -121,7 +117,7 @@ class Claims(_Named):
         return [
             IndexedSearch(fields=("number", "vin"), placeholder=_("Claim or VIN")),
             Choice("state", _("State"), choices=ClaimState),
-            Choice("dealership", _("Dealership"), choices=_dealership_choices),
+            Choice("dealership", _("Dealership"), choices=dealership_choices),
             Choice("claim_type", _("Type"), choices=ClaimType),
             DateRange("submitted_at", _("Submitted")),
         ]
@@ -212,7 +208,7 @@ class Visits(_Named):
         return [
             IndexedSearch(fields=("vin",), placeholder=_("VIN")),
             Choice("kind", pgettext_lazy("visit", "Reason"), choices=Kind),
-            Choice("dealership", _("Dealership"), choices=_dealership_choices),
+            Choice("dealership", _("Dealership"), choices=dealership_choices),
             Choice(
                 "level",
                 _("Shared"),
@@ -252,7 +248,7 @@ def visit(request: HttpRequest, id: str) -> HttpResponseBase:
     found = queries.access_visit_for_reading(id, request.user)
     context = {
         "visit": found,
-        "dealership": queries.dealership_names([found.dealership]).get(found.dealership, "–"),
+        "dealership": dealership_names([found.dealership]).get(found.dealership, "–"),
         "withheld": set(found.withheld),
         "not_shared": not_shared(found.level),
         "jobs": found.jobs or [],
@@ -289,7 +285,7 @@ def _claim_page(
     may_decide = request.user.has(Right.CLAIMS_DECIDE) and found.state == ClaimState.SUBMITTED
     context = {
         "claim": found,
-        "dealership": queries.dealership_names([found.dealership]).get(found.dealership, "–"),
+        "dealership": dealership_names([found.dealership]).get(found.dealership, "–"),
         "rows": [
             _line_row(found, place, line, suggestion, current, typed or {}, errors or {})
             for place, (line, suggestion) in enumerate(zip(lines, suggestions, strict=True))

@@ -25,7 +25,7 @@ from oem.insight.indicators import INDICATORS, Cell, Claims, Counted, Indicator,
 from oem.insight.periods import Scope
 from oem.leads.models import LeadState
 from oem.leads.words import channel_name
-from oem.network.models import Dealership
+from oem.network.models import AT_WORK, Dealership
 from oem.owners.queries import Tally
 
 #: Tones that a state keeps in every chart.
@@ -70,7 +70,7 @@ class Reader:
         if id_ is None:
             return _("Given to nobody")
         found = self.dealerships.get(id_)
-        return found.short_name if found else str(id_)
+        return found.shown_name if found else str(id_)
 
     def shown(self) -> list[Dealership]:
         """The dealerships that figures compare: the one chosen, or all."""
@@ -162,7 +162,7 @@ def lead_channels(reader: Reader, found: Leads) -> Figure:
 
 def lead_dealerships(reader: Reader, found: Leads) -> Figure:
     numbers = indicators.leads_by_dealership(found)
-    bars = [charts.Bar(d.short_name, numbers.get(d.id, 0), url=reader.dealership(d.id)) for d in reader.shown()]
+    bars = [charts.Bar(d.shown_name, numbers.get(d.id, 0), url=reader.dealership(d.id)) for d in reader.shown()]
     nobody = found.by("dealership")[None]
     if nobody:
         bars.append(charts.Bar(reader.name(None), nobody))
@@ -172,7 +172,7 @@ def lead_dealerships(reader: Reader, found: Leads) -> Figure:
 
 def answer_times(reader: Reader, found: Leads) -> list[Figure]:
     """Median and 90 % mark by dealership, the fastest first."""
-    rows = [(d.short_name, indicators.answer_time(found, d.id), reader.dealership(d.id)) for d in reader.shown()]
+    rows = [(d.shown_name, indicators.answer_time(found, d.id), reader.dealership(d.id)) for d in reader.shown()]
     titles = (_("Answer time by dealership: median"), _("Answer time by dealership: 90 % mark"))
     return _two_marks("answer_time", rows, duration_text, _("Dealership"), titles)
 
@@ -278,14 +278,14 @@ def _compared(
     for one in reader.shown():
         tally = told.by_dealership.get((contract, one.id), Tally())
         if one.id not in shared_by and not numbers.get(one.id) and tally == Tally():
-            absent.append(one.short_name)
+            absent += [one.shown_name] if one.state in AT_WORK else []
             continue
         records = numbers.get(one.id, 0)
         sum_ = Tally(records + tally.known, tally.hidden)
         if sum_.hidden:
-            ranges.append(f"{one.short_name} {sum_}")
+            ranges.append(f"{one.shown_name} {sum_}")
         only_few = sum_.known == 0 and sum_.hidden == 1
-        bars.append(charts.Bar(one.short_name, None if only_few else sum_.known, url=reader.dealership(one.id)))
+        bars.append(charts.Bar(one.shown_name, None if only_few else sum_.known, url=reader.dealership(one.id)))
     bars.sort(key=lambda bar: -(bar.value or 0))
     notes = list(given.pop("notes", ()))
     if ranges:
@@ -323,7 +323,8 @@ def owners_by_level(reader: Reader, cells: Sequence[Cell], told: Counted, seen: 
     absent: list[Dealership] = []
     for one in reader.shown():
         some = one.id in held or one.id in shared_by or ("Owner", one.id) in told.by_dealership
-        (shown if some else absent).append(one)
+        if some or one.state in AT_WORK:
+            (shown if some else absent).append(one)
     tallies = [told.by_dealership.get(("Owner", one.id), Tally()) for one in shown]
     levels = [(level, level.label) for level in indicators.RECORD_LEVELS]
     series = [charts.Series(label, [numbers[one.id, level] for one in shown]) for level, label in levels]
@@ -334,14 +335,14 @@ def owners_by_level(reader: Reader, cells: Sequence[Cell], told: Counted, seen: 
         series.append(
             charts.Series(_("Days below five"), [None if tally.hidden else 0 for tally in tallies], tone="s5")
         )
-        ranges = [f"{one.short_name} {tally}" for one, tally in zip(shown, tallies, strict=True) if tally.hidden]
+        ranges = [f"{one.shown_name} {tally}" for one, tally in zip(shown, tallies, strict=True) if tally.hidden]
         notes.append(_("Counts only, with days below five: %(ranges)s.") % {"ranges": ", ".join(ranges)})
     if absent:
-        notes.append(_("Not shared by: %(names)s.") % {"names": ", ".join(one.short_name for one in absent)})
+        notes.append(_("Not shared by: %(names)s.") % {"names": ", ".join(one.shown_name for one in absent)})
     chart = None
     if shown and any(value is None or value for one in series for value in one.values):
         about = INDICATORS["owners"]
-        labels = [one.short_name for one in shown]
+        labels = [one.shown_name for one in shown]
         urls = [reader.owners(dealership=one.id) or reader.dealership(one.id) for one in shown]
         chart = charts.stacked_bars(about.title, labels, series, urls=urls, category_label=_("Dealership"))
     return _figure("owners", chart, notes=notes, link=reader.owners(), link_label=_("Show these owners"))
@@ -374,7 +375,7 @@ def claims_by_dealership(reader: Reader, found: Claims) -> Figure:
     if series:
         chart = charts.stacked_bars(
             _("Claims by dealership"),
-            [one.short_name for one in shown],
+            [one.shown_name for one in shown],
             series,
             urls=[reader.dealership(one.id) for one in shown],
             category_label=_("Dealership"),
@@ -397,13 +398,13 @@ def _shares(key: str, reader: Reader, share_of: Callable[[UUID], float | None]) 
     for one in reader.shown():
         share = share_of(one.id)
         if share is not None:
-            bars.append(charts.Bar(one.short_name, share, url=reader.dealership(one.id)))
+            bars.append(charts.Bar(one.shown_name, share, url=reader.dealership(one.id)))
     bars.sort(key=lambda bar: -(bar.value or 0))
     return _ranked(key, bars, category=_("Dealership"), form=percent_form)
 
 
 def decision_times(reader: Reader, found: Claims) -> list[Figure]:
     """Median and 90 % mark of the days to the decision by dealership, the fastest first."""
-    rows = [(d.short_name, indicators.days_to_decision(found, d.id), reader.dealership(d.id)) for d in reader.shown()]
+    rows = [(d.shown_name, indicators.days_to_decision(found, d.id), reader.dealership(d.id)) for d in reader.shown()]
     titles = (_("Days to the decision: median"), _("Days to the decision: 90 % mark"))
     return _two_marks("days_to_decision", rows, days_form, _("Dealership"), titles)

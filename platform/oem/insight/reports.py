@@ -49,7 +49,7 @@ def _reader(request: HttpRequest, dealership: Dealership | None = None) -> tuple
         "brand": brand,
         "brands": brands,
         "dealership": next((slug for slug, id_ in slugs.items() if id_ == chosen), ""),
-        "dealerships": [] if dealership else [(one.slug, one.short_name) for one in all_of_them.values()],
+        "dealerships": [] if dealership else [(one.slug, one.shown_name) for one in all_of_them.values()],
         "since": scope.since,
         "until": scope.until,
     }
@@ -314,7 +314,7 @@ def dealership(request: HttpRequest, slug: str) -> HttpResponseBase:
         request,
         "dealership",
         controls,
-        title=found.short_name,
+        title=found.shown_name,
         member=found,
         crumbs=[(_("Figures"), reverse("insight:overview"))],
         absent=_absent(seen),

@@ -14,12 +14,13 @@ from kernel.accounts.models import User
 from kernel.accounts.roles import Right
 from kernel.reference.queries import car_name
 from kernel.ui.templatetags import ui
-from oem.aftersales.queries import dealership_names, waiting_claims
+from oem.aftersales.queries import waiting_claims
 from oem.insight.home import SHOWN, Line, register
 from oem.leads import desk, queries
 from oem.leads.models import Lead, LeadState
 from oem.leads.words import channel_name
 from oem.network.models import Dealership, DealershipState
+from oem.network.queries import dealership_names
 
 
 def _car(lead: Lead) -> str:
@@ -48,7 +49,7 @@ def leads_offered(user: User) -> Iterator[Line]:
     """Leads that a dealership must answer soon, the shortest time first."""
     offered = queries.leads_for(user).filter(state=LeadState.OFFERED, respond_before__gt=clock.now())
     leads = list(offered.order_by("respond_before")[: SHOWN + 1])
-    names = {one.id: one.short_name for one in Dealership.objects.filter(id__in={lead.dealership for lead in leads})}
+    names = dealership_names({lead.dealership for lead in leads if lead.dealership})
     for lead in leads:
         yield Line(
             title=_car(lead),

@@ -16,8 +16,7 @@ from kernel.ui.forms import DateInput, Form, MoneyInput, PhoneInput, PillSelect
 from kernel.ui.templatetags.ui import phone_text
 from oem.leads import queries, routing, words
 from oem.leads.models import Lead
-from oem.network.models import Dealership
-from oem.network.queries import city_choices, province_choices
+from oem.network.queries import city_choices, dealership_names, province_choices
 
 UNKNOWN = ("", _("Not known"))
 
@@ -202,7 +201,7 @@ class AssignForm(Form):
 
     @staticmethod
     def _choices(lead: Lead, holder: UUID | None) -> list[Any]:
-        names = {str(d.id): d.short_name for d in Dealership.objects.all()}
+        names = {str(id_): name for id_, name in dealership_names().items()}
         marked = routing.decide(queries.wish_of(lead), queries.candidates_for(lead)).candidates
         fitting: list[tuple[str, Any]] = []
         others: list[tuple[str, Any]] = []

@@ -33,7 +33,7 @@ from oem.leads.adf import Issue
 from oem.leads.adf.decode import decode
 from oem.leads.forms import AssignForm, CloseForm, LeadForm, NewLeadForm, options
 from oem.leads.models import ENDED, TRANSITIONS, WORKED, Door, Lead, LeadState, Offer, RawBytes
-from oem.network.models import Dealership
+from oem.network.queries import dealership_choices, dealership_names
 
 page = require_http_methods(["GET", "HEAD", "POST"])
 NO_CAR = gettext_lazy("No car named")
@@ -46,10 +46,6 @@ WITH_DEALERSHIP = (LeadState.OFFERED, *WORKED)
 def car_of(lead: Lead) -> str:
     """The car wished, in words."""
     return car_name(brand=lead.brand, series=lead.series, model=lead.model) or str(NO_CAR)
-
-
-def _names() -> dict[UUID, str]:
-    return {dealership.id: dealership.short_name for dealership in Dealership.objects.all()}
 
 
 def _post_button(request: HttpRequest, step: desk.Step) -> SafeString:
@@ -91,7 +87,7 @@ class Leads(ListPage):
 
     @cached_property
     def names(self) -> dict[UUID, str]:
-        return _names()
+        return dealership_names()
 
     def get_queryset(self) -> Any:
         return queries.leads_for(self.request.user).defer("issues", "wish_text")
@@ -135,11 +131,10 @@ class Leads(ListPage):
         return self.names.get(lead.dealership, "") if lead.dealership else ""
 
     def get_filters(self) -> list[Any]:
-        names = sorted(((str(id_), name) for id_, name in self.names.items()), key=lambda pair: pair[1])
         return [
             LeadSearch(fields=("name", "phone", "email"), placeholder=_("Name, phone or number")),
             Choice("state", _("State"), choices=LeadState),
-            Choice("dealership", _("Dealership"), choices=names),
+            Choice("dealership", _("Dealership"), choices=dealership_choices),
             Choice("channel", _("Channel"), choices=words.Channel),
             Choice("brand", _("Brand"), choices=brand_choices),
             DateRange("received_at", _("Received")),
@@ -242,7 +237,7 @@ class Desk(ListPage):
 def lead(request: HttpRequest, lead_id: UUID) -> HttpResponseBase:
     """A lead: wish and contact, why it went where it went, who holds it until when, and what happened."""
     found = queries.access_lead_for_reading(lead_id, request.user)
-    names = _names()
+    names = dealership_names()
     decision, earlier = explain.latest(found)
     events = list(found.events.all())
     found.why_code = next((event.reason for event in reversed(events) if event.code == "needs_review"), "")  # type: ignore[attr-defined]
@@ -399,7 +394,7 @@ def _form_page(request: HttpRequest, form: BaseForm, lead: Lead | None, **contex
 
 def _say_where_it_went(request: HttpRequest, lead: Lead) -> None:
     if lead.state == LeadState.OFFERED:
-        name = _names().get(lead.dealership, "") if lead.dealership else ""
+        name = dealership_names().get(lead.dealership, "") if lead.dealership else ""
         messages.success(request, _("Lead #%(n)s was offered to %(name)s.") % {"n": lead.number, "name": name})
     elif lead.state == LeadState.NEEDS_REVIEW:
         messages.warning(request, _("No dealership was found for lead #%(n)s. Choose one.") % {"n": lead.number})
@@ -500,7 +495,7 @@ def assign(request: HttpRequest, lead_id: UUID) -> HttpResponseBase:
         return redirect("leads:lead", found.id)
     warning = ""
     if held:
-        name = _names().get(found.dealership, "") if found.dealership else ""
+        name = dealership_names().get(found.dealership, "") if found.dealership else ""
         warning = _("%(name)s holds this lead. It is taken back at once, and the customer's data there is blanked.")
         warning %= {"name": name}
     return _form_page(

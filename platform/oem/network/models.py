@@ -7,7 +7,7 @@ from datetime import date
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Now
-from django.utils.translation import get_language, pgettext_lazy
+from django.utils.translation import get_language, gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from kernel.accounts.models import User
@@ -27,6 +27,8 @@ class DealershipState(models.TextChoices):
     RETIRED = "retired", _("Retired")
 
 
+#: Those that work in the network today; the others have not begun, or have left it.
+AT_WORK = (DealershipState.ACTIVE, DealershipState.RETIRING)
 #: Who moves it: adding makes `joining`; the steward's answer makes the rest (`actions.note_request`).
 TRANSITIONS: dict[str, set[str]] = {
     DealershipState.JOINING: {DealershipState.ACTIVE, DealershipState.FAILED},
@@ -87,6 +89,13 @@ class Dealership(models.Model):
             "zh-hant": (self.short_name_zh_hant, self.short_name_zh_hans),
         }.get((get_language() or "en").lower(), (self.short_name_en,))
         return next(filter(None, own), self.name)
+
+    @property
+    def shown_name(self) -> str:
+        """The short name where others read it: of a dealership that has left the network it says so."""
+        if self.state != DealershipState.RETIRED:
+            return self.short_name
+        return gettext("%(name)s (retired)") % {"name": self.short_name}
 
 
 class Site(models.Model):

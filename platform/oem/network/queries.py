@@ -18,7 +18,7 @@ from kernel.automotive import regions
 from kernel.errors import Missing
 from kernel.reference.queries import CALENDAR
 from kernel.tenancy.models import StewardRequest
-from oem.network.models import Capability, Dealership, DealershipState, Site, Territory
+from oem.network.models import AT_WORK, Capability, Dealership, DealershipState, Site, Territory
 
 
 def dealerships_for(user: Any) -> QuerySet[Dealership]:
@@ -60,6 +60,19 @@ def access_capability_for_change(dealership: Dealership, capability_id: UUID) ->
 def access_territory_for_change(dealership: Dealership, territory_id: UUID) -> Territory:
     """A territory of a dealership that was accessed for change. Raises Missing."""
     return find(dealership.territories.all(), territory_id)
+
+
+def dealership_names(ids: Iterable[UUID] | None = None) -> dict[UUID, str]:
+    """Names of dealerships by id, of all or of some; the retired say so. One query."""
+    rows = Dealership.objects.all() if ids is None else Dealership.objects.filter(id__in=set(ids))
+    return {row.id: row.shown_name for row in rows}
+
+
+def dealership_choices() -> list[tuple[str, str]]:
+    """Dealerships to filter by: those at work by name, then the retired, whose records stay. One query."""
+    known = Dealership.objects.filter(state__in=(*AT_WORK, DealershipState.RETIRED))
+    ordered = sorted(known, key=lambda one: (one.state == DealershipState.RETIRED, one.shown_name))
+    return [(str(one.id), one.shown_name) for one in ordered]
 
 
 def steward_request(dealership: Dealership) -> StewardRequest | None:
