@@ -193,9 +193,10 @@ def stop_after_withdrawal(consent: Consent, actor: Actor, at: datetime) -> int:
 def change_level(*, actor: Actor, contract: str, purpose: str, level: str, note: str = "") -> LevelChange:
     """Set this dealership's ceiling for a contract and purpose; in force from the commit on.
 
-    Lowering stops what waits undelivered at once. Raises Conflict("required") for what the agreement requires,
-    Invalid for an unknown level, one above the agreement's, or a contract it does not name. The level that already
-    stands is a Conflict("unchanged").
+    Lowering stops what waits undelivered at once. A change to counts tells the manufacturer at once too: the report of
+    yesterday, due under this level anyway, goes out with it. Raises Conflict("required") for what the agreement
+    requires, Invalid for an unknown level, one above the agreement's, or a contract it does not name. The level that
+    already stands is a Conflict("unchanged").
     """
     actor.require(Right.SHARING_CHANGE)
     grant = Grant.objects.select_for_update(of=("self",)).filter(contract=contract, purpose=purpose).first()
@@ -223,6 +224,9 @@ def change_level(*, actor: Actor, contract: str, purpose: str, level: str, note:
         after={"level": wanted, "stopped": stopped},
         note=note,
     )
+    if wanted is Level.COUNTS and contract in FLOWS:
+        yesterday = clock.today(profile().time_zone) - timedelta(days=1)
+        send_counts(actor=actor, contract=contract, purpose=purpose, day=yesterday)
     return change
 
 

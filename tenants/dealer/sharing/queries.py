@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import UUID, uuid5
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Count, Prefetch, Q, QuerySet
 
 from dealer.sharing.models import Agreement, AgreementState, Disclosure, Grant, LevelChange
 from exchange.gate import Policy
-from exchange.models import Ledger, Payload
+from exchange.models import Ledger, LedgerState, Payload
 from kernel.accounts.access import find
 from kernel.accounts.models import User
 from kernel.accounts.roles import Right
@@ -90,6 +90,30 @@ def switchboard() -> list[Grant]:
             Prefetch("changes", queryset=changes, to_attr="latest")
         )
     )
+
+
+def sent_at_higher_levels(grants: Iterable[Grant]) -> dict[UUID, int]:
+    """How many records the manufacturer received at a higher level than is in force now, by grant. Two queries at most.
+
+    They stay with the manufacturer: lowering a level stops what comes next only.
+    """
+    by_id = {grant.pk: grant for grant in grants}
+    earlier = LevelChange.objects.filter(grant__in=by_id).values_list("grant_id", "before").distinct()
+    lowered = {id_ for id_, before in earlier if before and Level(before) > by_id[id_].level}
+    if not lowered:
+        return {}
+    wanted = Q()
+    for id_ in lowered:
+        grant = by_id[id_]
+        higher = [level for level in Level if level > grant.level and level > Level.COUNTS]
+        wanted |= Q(contract=grant.contract, purpose=grant.purpose, level__in=higher)
+    arrived = Ledger.objects.filter(wanted, state__in=[LedgerState.DELIVERED, LedgerState.APPLIED])
+    numbers = {
+        (contract, purpose): n
+        for contract, purpose, n in arrived.order_by().values_list("contract", "purpose").annotate(Count("pk"))
+    }
+    keys = {id_: (by_id[id_].contract, by_id[id_].purpose) for id_ in lowered}
+    return {id_: numbers[key] for id_, key in keys.items() if key in numbers}
 
 
 def access_agreement_for_reading(id: str, user: User) -> Agreement:

@@ -65,6 +65,8 @@ class Card:
     kept: int
     latest: LevelChange | None
     why_fixed: Any
+    #: Records that the manufacturer holds at a higher level than is in force now.
+    stays: int
 
     @property
     def in_words(self) -> Any:
@@ -75,11 +77,12 @@ def _question(flow: Flow, level: Level, lowers: bool) -> str:
     """What the confirmation says: what holds from the next second on."""
     parts = [_("From the next second on the manufacturer sees:"), str(flow.in_words[level])]
     if lowers:
-        parts.append(_("What has not been delivered yet is stopped. What was delivered earlier stays there."))
+        parts.append(_("What has not been delivered yet is stopped."))
+        parts.append(_("What the manufacturer has received before stays there until it is withdrawn."))
     return " ".join(parts)
 
 
-def _card(grant: Grant, numbers: Counter[tuple[str, str]]) -> Card:
+def _card(grant: Grant, numbers: Counter[tuple[str, str]], stays: int) -> Card:
     flow, now = FLOWS[grant.contract], grant.level
     choices = [
         Choosable(
@@ -100,6 +103,7 @@ def _card(grant: Grant, numbers: Counter[tuple[str, str]]) -> Card:
         kept=numbers[grant.contract, "kept"],
         latest=next(iter(grant.latest), None),  # type: ignore[attr-defined]
         why_fixed=actions.why_required(grant, grant.agreement.version) if grant.required else "",
+        stays=stays,
     )
 
 
@@ -120,7 +124,9 @@ def switchboard(request: HttpRequest) -> HttpResponseBase:
     order = list(FLOWS)
     grants = [grant for grant in queries.switchboard() if grant.contract in FLOWS]
     numbers = _numbers()
-    cards = [_card(grant, numbers) for grant in sorted(grants, key=lambda grant: order.index(grant.contract))]
+    stays = queries.sent_at_higher_levels(grants)
+    grants.sort(key=lambda grant: order.index(grant.contract))
+    cards = [_card(grant, numbers, stays.get(grant.pk, 0)) for grant in grants]
     versions = list(queries.agreements())
     context = {
         "cards": cards,

@@ -190,8 +190,9 @@ def test_lowering_stops_what_waits_and_only_that(at_north, consultant, manager):
     change = set_level(manager, "counts")
     assert (change.before, change.after, change.stopped) == ("full", "counts", 1)
     states = dict(Ledger.objects.values_list("contract", "state"))
-    assert states == {"Owner": "stopped", "ServiceVisit": "recorded"}
-    assert Payload.objects.count() == 1
+    assert states == {"Owner": "stopped", "ServiceVisit": "recorded", "DailyCounts": "recorded"}
+    waiting = Ledger.objects.filter(state="recorded").values("id")
+    assert set(Payload.objects.values_list("id", flat=True)) == {row["id"] for row in waiting}
     assert Entry.objects.get(action="sharing.change_level", after__stopped=1).before == {"level": "full"}
 
 
@@ -386,8 +387,7 @@ def test_a_closed_day_is_counted_once(at_north, consultant, manager):
     for kind, number in {"maintenance": 12, "repair": 10, "recall": 4, "accident": 4}.items():
         share_visits(consultant, car, number, kind=kind)
     day = clock.today("Asia/Shanghai")
-    assert actions.send_due_counts() == 1
-    assert CountReport.objects.get().day == day - timedelta(days=1)
+    assert actions.send_due_counts() == 0
     with later():
         assert actions.send_due_counts() == 1
         assert actions.send_due_counts() == 0
@@ -407,8 +407,9 @@ def test_an_open_day_is_not_counted(at_north, manager):
 
 def test_a_day_without_anything_is_told_like_any_other_small_day(at_north, manager):
     set_level(manager, "counts")
-    assert actions.send_due_counts() == 1
-    body = Payload.objects.get().body
+    with later():
+        assert actions.send_due_counts() == 1
+    body = Payload.objects.get(id=Ledger.objects.latest("number").id).body
     assert (body["of"], body["total"]) == ("Owner", None)
     assert body["cells"] == dict.fromkeys(("XH-HF", "XH-TL", "YC-QC", "other"))
 
@@ -420,11 +421,24 @@ def test_at_level_nothing_counts_do_not_leave_either(at_north, consultant, manag
     set_level(manager, "nothing", "ServiceVisit", ANALYTICS)
     with later():
         actions.send_due_counts()
-    assert Ledger.objects.get(contract="DailyCounts").state == "withheld"
+    assert Ledger.objects.filter(contract="DailyCounts").latest("number").state == "withheld"
+
+
+def test_a_change_to_counts_is_told_at_once_by_the_report_of_yesterday(at_north, consultant, manager):
+    set_level(manager, "full")
+    new_owner(consultant)
+    set_level(manager, "counts")
+    report = CountReport.objects.get()
+    assert (report.contract, report.day) == ("Owner", clock.today("Asia/Shanghai") - timedelta(days=1))
+    row = Ledger.objects.get(id=report.ledger_id)
+    assert (row.level, row.state) == ("counts", "recorded")
+    assert Payload.objects.get(id=row.id).body["total"] is None
+    set_level(manager, "full")
+    set_level(manager, "counts")
+    assert CountReport.objects.count() == 1
 
 
 def test_lowering_to_nothing_stops_waiting_counts(at_north, manager):
     set_level(manager, "counts")
-    actions.send_due_counts()
     assert set_level(manager, "nothing").stopped == 1
     assert Ledger.objects.get(contract="DailyCounts").state == "stopped"

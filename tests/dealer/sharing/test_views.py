@@ -111,6 +111,25 @@ def test_the_switchboard_says_what_is_seen_and_what_would_be(wall, north, langua
     assert page.count("notice tone-success") == 5
 
 
+@pytest.mark.parametrize(("state", "said"), [("delivered", True), ("applied", True), ("recorded", False)])
+def test_after_lowering_the_switchboard_says_what_is_still_with_the_manufacturer(owner, north, state, said):
+    _person, _car, message = owner
+    client = speaking(north, "general_manager", "en")
+    sentence = "1 record that left at a higher level is still with the manufacturer."
+    assert "What the manufacturer has received before stays there until it is withdrawn." in page_of(client)
+    with north.bound():
+        Ledger.objects.filter(id=message.id).update(state=state)
+    assert sentence not in page_of(client)
+    client.post(f"/sharing/{grant(north).pk}/level/", {"level": "counts"})
+    assert (sentence in page_of(client)) == said
+    client.post(f"/sharing/{grant(north).pk}/level/", {"level": "full"})
+    assert sentence not in page_of(client)
+
+
+def page_of(client) -> str:
+    return client.get("/sharing/").content.decode()
+
+
 def test_readers_who_may_not_change_see_no_buttons(wall, north):
     assert 'name="level"' not in north.client("crm_manager").get("/sharing/").content.decode()
 
