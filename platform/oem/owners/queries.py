@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -64,11 +64,6 @@ def found_owners(owners: QuerySet[Owner], *, text: str = "") -> QuerySet[Owner]:
 def province_choices() -> list[tuple[str, str]]:
     """All provinces as records write them: the full Chinese name, and its name in the active language."""
     return [(region.name, region_name(region.code)) for region in regions.provinces()]
-
-
-def dealership_names() -> dict[UUID, str]:
-    """Short names of all dealerships by id. One query."""
-    return {one.id: one.short_name for one in Dealership.objects.all()}
 
 
 def other_roles(owner: Owner, user: Any) -> QuerySet[Owner]:
@@ -166,13 +161,15 @@ class Tally:
 @dataclass(frozen=True)
 class SharingOfOwners:
     """How one dealership shares its owners. `last` None: nothing ever arrived. `days` are the last ones, oldest first;
-    a total is None below the floor. `rows` is how many owners stand here by name or code."""
+    a total is None below the floor. `begun`: a day was counted since it shares counts only. `rows` is how many owners
+    stand here by name or code."""
 
     dealership: Dealership
     last: LastSeen | None
     rows: int
     days: list[tuple[date, int | None]]
     months: list[tuple[date, Tally]]
+    begun: bool
 
 
 def _monthly(rows: Iterable[tuple[date, int | None]]) -> list[tuple[date, Tally]]:
@@ -183,31 +180,73 @@ def _monthly(rows: Iterable[tuple[date, int | None]]) -> list[tuple[date, Tally]
     return sorted(months.items())
 
 
+def _held() -> list[dict[str, Any]]:
+    """The owners that stand here, grouped by how they came: `n` of them, the last one `at`. One query."""
+    groups = Owner.objects.order_by().values("dealership", "purpose", "level", "agreement_version")
+    return list(groups.annotate(at=Max("event_at"), n=Count("id")))
+
+
+def _last(held: Iterable[dict[str, Any]]) -> dict[UUID, LastSeen]:
+    seen = [
+        Seen(r["dealership"], "Owner", r["purpose"], Level(r["level"]), r["at"], r["agreement_version"]) for r in held
+    ]
+    return {key[0]: one for key, one in combined([*seen, *counts_seen(["Owner"])]).items()}
+
+
+def owners_last_seen() -> dict[UUID, LastSeen]:
+    """The level at which each dealership was last seen to share its owners. Two queries."""
+    return _last(_held())
+
+
+def _counted(
+    reports: Iterable[tuple[date, int | None, datetime]], records_until: datetime | None
+) -> tuple[list[tuple[date, int | None]], bool]:
+    """The days of one dealership's reports that tell something, and whether one of them came after the last record.
+
+    A change to counts is told at once, by the report of the day before (`dealer.sharing`). On that day records still
+    came: the first report after the last record, with a total below the floor, tells nothing of it.
+    """
+    days, first, begun = [], True, False
+    for day, total, at in reports:
+        if records_until is not None and at <= records_until:
+            days.append((day, total))
+        elif first and total is None:
+            first = False
+        else:
+            first, begun = False, True
+            days.append((day, total))
+    return days, begun
+
+
 def sharing_of_owners(dealerships: Iterable[Dealership], *, days: int = 30) -> list[SharingOfOwners]:
     """How each dealership shares its owners, with the counts of the last days and six months. Three queries."""
     today = clock.today(CALENDAR)
-    levels = Owner.objects.order_by().values("dealership", "purpose", "level", "agreement_version")
-    grouped = list(levels.annotate(at=Max("event_at"), n=Count("id")))
-    seen = [
-        Seen(r["dealership"], "Owner", r["purpose"], Level(r["level"]), r["at"], r["agreement_version"])
-        for r in grouped
-    ]
-    last = {key[0]: one for key, one in combined([*seen, *counts_seen(["Owner"])]).items()}
-    held: dict[UUID, int] = {}
-    for row in grouped:
-        held[row["dealership"]] = held.get(row["dealership"], 0) + row["n"]
+    held = _held()
+    last = _last(held)
+    rows: dict[UUID, int] = {}
+    until: dict[UUID, datetime] = {}
+    for group in held:
+        id_ = group["dealership"]
+        rows[id_] = rows.get(id_, 0) + group["n"]
+        until[id_] = max(until.get(id_, group["at"]), group["at"])
     first = (today.replace(day=1) - timedelta(days=150)).replace(day=1)
-    daily: dict[UUID, list[tuple[date, int | None]]] = {}
-    told = counts("Owner", since=first, until=today).order_by("day")
-    for dealership, day, total in told.values_list("dealership", "day", "total"):
-        daily.setdefault(dealership, []).append((day, total))
-    return [
-        SharingOfOwners(
-            dealership=one,
-            last=last.get(one.id),
-            rows=held.get(one.id, 0),
-            days=[entry for entry in daily.get(one.id, []) if entry[0] > today - timedelta(days=days)],
-            months=_monthly(daily.get(one.id, [])),
+    reports: dict[UUID, list[tuple[date, int | None, datetime]]] = {}
+    # From a day before, so that what is left out as the first report is not the first one of the time shown.
+    told = counts("Owner", since=first - timedelta(days=1), until=today).order_by("day")
+    for dealership, day, total, at in told.values_list("dealership", "day", "total", "event_at"):
+        reports.setdefault(dealership, []).append((day, total, at))
+    found = []
+    for one in dealerships:
+        counted, begun = _counted(reports.get(one.id, []), until.get(one.id))
+        counted = [entry for entry in counted if entry[0] >= first]
+        found.append(
+            SharingOfOwners(
+                dealership=one,
+                last=last.get(one.id),
+                rows=rows.get(one.id, 0),
+                days=[entry for entry in counted if entry[0] > today - timedelta(days=days)],
+                months=_monthly(counted),
+                begun=begun,
+            )
         )
-        for one in dealerships
-    ]
+    return found

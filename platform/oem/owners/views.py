@@ -32,7 +32,8 @@ from kernel.ui.lists import Bound, Choice, Column, ListPage, Search
 from kernel.ui.templatetags import ui
 from oem.agreements.queries import LastSeen, last_seen
 from oem.agreements.words import contract_name
-from oem.network.queries import dealerships_for, region_name
+from oem.network.models import AT_WORK, Dealership, DealershipState
+from oem.network.queries import dealership_choices, dealerships_for, region_name
 from oem.owners import actions, queries, words
 from oem.owners.models import Owner, Sale
 from oem.owners.sections import Milestone
@@ -139,7 +140,7 @@ class OwnerList(ListPage):
 
     @cached_property
     def names(self) -> dict[UUID, str]:
-        return {one.id: one.short_name for one in self.dealerships}
+        return {one.id: one.shown_name for one in self.dealerships}
 
     @cached_property
     def dealerships(self) -> list[Any]:
@@ -192,7 +193,7 @@ class OwnerList(ListPage):
     def get_filters(self) -> list[Any]:
         return [
             OwnerSearch(fields=("name", "phone", "vin"), placeholder=_("Name, phone or VIN")),
-            Choice("dealership", _("Dealership"), choices=[(str(id_), name) for id_, name in self.names.items()]),
+            Choice("dealership", _("Dealership"), choices=dealership_choices),
             Choice("level", _("Shared"), choices=LEVELS),
             Choice("province", _("Province"), choices=queries.province_choices),
             Choice("role", _("Role"), choices=words.Role),
@@ -203,8 +204,11 @@ class OwnerList(ListPage):
         actions.note_listing(actor=Actor.of(self.request.user), reader=self.request.user, asked=asked, rows=self.rows)
         if getattr(self.request, "htmx", None) and self.request.htmx.target == "list":
             return {}
-        sharing = queries.sharing_of_owners(self.dealerships)
-        return {"cards": [card for one in sharing if (card := sharing_card(one))]}
+        sharing = queries.sharing_of_owners(one for one in self.dealerships if one.state in AT_WORK)
+        return {
+            "cards": [sharing_card(one) for one in sharing if one.last and one.last.level is Level.COUNTS],
+            "silent": [one.dealership for one in sharing if one.last is None],
+        }
 
     def on_export(self, form: str, rows: int) -> None:
         actions.note_export(
@@ -216,12 +220,9 @@ class OwnerList(ListPage):
         )
 
 
-def sharing_card(one: queries.SharingOfOwners) -> dict[str, Any] | None:
-    """A dealership that does not share its owners one by one (now), as a card; None for those that do."""
-    last = one.last
-    if last is not None and last.level not in (Level.COUNTS, Level.NOTHING):
-        return None
-    silent = last is None or last.silent(clock.now())
+def sharing_card(one: queries.SharingOfOwners) -> dict[str, Any]:
+    """A dealership that shares counts only (now), as a card."""
+    assert one.last is not None
     chart = None
     if one.days:
         bars = [
@@ -233,9 +234,9 @@ def sharing_card(one: queries.SharingOfOwners) -> dict[str, Any] | None:
         )
     return {
         "dealership": one.dealership,
-        "counts": last is not None,
-        "silent": silent,
-        "last": last.at if last else None,
+        "silent": one.last.silent(clock.now()),
+        "begun": one.begun,
+        "last": one.last.at,
         "rows": one.rows,
         "chart": chart,
         "today": display(one.days[-1][1]) if one.days else "",
@@ -254,7 +255,7 @@ def owner(request: HttpRequest, owner_id: UUID) -> HttpResponseBase:
     found = queries.access_owner_for_reading(owner_id, request.user)
     others = list(queries.other_roles(found, request.user)[:20])
     actions.note_reading(actor=Actor.of(request.user), owners=[found])
-    dealership = queries.dealership_names().get(found.dealership, "")
+    dealership = Dealership.objects.get(id=found.dealership)
     company = found.kind == "company"
     shown = [
         *([("company_name", None)] if company else []),
@@ -267,7 +268,7 @@ def owner(request: HttpRequest, owner_id: UUID) -> HttpResponseBase:
         ("district", None),
         ("address", None),
     ]
-    context = {
+    context: dict[str, Any] = {
         "owner": found,
         "heading": words.shown_name(found),
         "named": bool(found.name or found.company_name),
@@ -280,6 +281,8 @@ def owner(request: HttpRequest, owner_id: UUID) -> HttpResponseBase:
             (_("Until"), _day(found.until) or _("Still in this role")),
         ],
         "vin_cell": vin_cell(found.vin),
+        "stays": stays(found, dealership, queries.owners_last_seen()),
+        "what_stays": words.WHAT_STAYS,
         "reason": words.why_withheld(found.level) if found.withheld else "",
         "withheld": [words.field_name(name) for name in found.withheld],
         "sharing": [
@@ -296,6 +299,18 @@ def owner(request: HttpRequest, owner_id: UUID) -> HttpResponseBase:
     return render(request, "owners/owner.html", context)
 
 
+def stays(owner: Owner, dealership: Dealership, shares: dict[UUID, LastSeen]) -> str:
+    """Why an owner still stands here whose dealership shares less by now; "" where it shares as much as before."""
+    now = shares.get(owner.dealership)
+    if dealership.state == DealershipState.RETIRED:
+        sentence = words.HAS_LEFT
+    elif now is not None and now.level < Level(owner.level):
+        sentence = words.SHARES_LESS[now.level]
+    else:
+        return ""
+    return str(sentence % {"name": dealership.short_name})
+
+
 def _day(value: date | None) -> str | None:
     return ui.local_text(value, "date") if value else None
 
@@ -309,8 +324,11 @@ def vehicle(request: HttpRequest, vin: str) -> HttpResponseBase:
     """One car for its whole life, as far as it was shared; each missing part says who does not share it."""
     found = queries.vehicle(vin, request.user)
     actions.note_reading(actor=Actor.of(request.user), owners=found.owners)
-    names = queries.dealership_names()
+    dealerships = {one.id: one for one in Dealership.objects.all()}
+    names = {id_: one.shown_name for id_, one in dealerships.items()}
     seen = last_seen(["VehicleSale", "Owner", *[part.section.contract for part in found.parts]])
+    shares = queries.owners_last_seen() if found.owners else {}
+    kept = [stays(one, dealerships[one.dealership], shares) for one in found.owners]
     context = {
         "vin": vin,
         "coded": is_pseudonym(vin),
@@ -327,6 +345,7 @@ def vehicle(request: HttpRequest, vin: str) -> HttpResponseBase:
             }
             for one in found.owners
         ],
+        "what_stays": list(dict.fromkeys(filter(None, kept))),
         "owners_missing": _not_shared("Owner", found, names, seen),
         "parts": [
             {

@@ -81,6 +81,23 @@ def why_withheld(level: str) -> str:
     return gettext("The agreement or the law keeps this field back.")
 
 
+#: Why an owner still stands here, by what the dealership shares now.
+SHARES_LESS: dict[Level, Any] = {
+    Level.COUNTS: _(
+        "%(name)s shares counts only by now. What it sent before stays here until it is withdrawn, and does not "
+        "change any more."
+    ),
+    Level.PSEUDONYMOUS: _(
+        "%(name)s sends codes in place of names by now. What it sent before stays here until it is withdrawn, and does "
+        "not change any more."
+    ),
+}
+HAS_LEFT = _(
+    "%(name)s has left the network. What it sent before stays here until it is withdrawn, and does not change any more."
+)
+WHAT_STAYS = _("What was received stays here until it is withdrawn, also when a dealership shares less from then on.")
+
+
 def is_named(owner: Owner) -> bool:
     """Whether the owner is more than a code."""
     return not is_pseudonym(owner.owner_key) or owner.names_somebody

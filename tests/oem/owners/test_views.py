@@ -15,6 +15,7 @@ from kernel.audit.models import Entry
 from kernel.contracts import Level, Purpose
 from kernel.testing.clocks import at
 from oem.aftersales.models import Claim, ServiceVisit
+from oem.network.models import Dealership, DealershipState
 from oem.owners import queries
 
 TODAY = date(2026, 5, 20)
@@ -161,8 +162,10 @@ def test_a_dealership_with_counts_stands_as_a_card_with_small_days_hidden(presen
     assert "On 19 May 2026: 6 owners new or changed." in page
     assert "13–21" in page  # two days told, two hidden ones of 0 to 4
     assert "&lt; 5" in page
-    assert "1 owner stands in the list from before; it does not change any more." in page
-    assert "This dealership shares nothing about its owners: neither names nor numbers." in page  # south
+    assert "1 owner stands in the list from before. It stays until it is withdrawn" in page
+    silent = page.split("These dealerships have shared nothing about their owners: neither names nor numbers.")[1]
+    assert "Southgate" in silent.split("</ul>")[0]
+    assert "Northstar" not in silent.split("</ul>")[0]
     assert "it may have stopped sharing" not in page
     with at(NOW + timedelta(days=9)):
         assert "Nothing has come since" in text(portal.client("crm_analyst"), "/owners/")
@@ -170,6 +173,70 @@ def test_a_dealership_with_counts_stands_as_a_card_with_small_days_hidden(presen
 
 def test_a_dealership_that_shares_owners_has_no_card(shared, analyst):
     assert "neither names nor numbers" not in text(analyst, "/owners/")
+
+
+def test_a_dealership_that_has_just_changed_to_counts_is_not_missing(present, portal, north, analyst):
+    with portal.bound():
+        owner(north.id, event_at=NOW - timedelta(hours=20))
+        # What a change to counts sends at once: the report of yesterday, when names still came.
+        counts(north.id, TODAY - timedelta(days=1), None, event_at=NOW)
+    page = text(analyst, "/owners/")
+    assert "It shares counts only. A day is counted when it is over: the first figures arrive tomorrow." in page
+    assert "1 owner stands in the list from before. It stays until it is withdrawn" in page
+    assert "On 19 May 2026" not in page
+    with portal.bound():
+        counts(north.id, TODAY, 9)
+    with at(NOW + timedelta(days=1)):
+        page = text(portal.client("crm_analyst"), "/owners/")
+    assert "On 20 May 2026: 9 owners new or changed." in page
+    assert "first figures" not in page
+    assert "<td>&lt; 5</td>" not in page
+
+
+@pytest.mark.parametrize(
+    ("now", "says"),
+    [
+        (Level.FULL, ""),
+        (Level.PSEUDONYMOUS, "Northstar sends codes in place of names by now."),
+        (Level.COUNTS, "Northstar shares counts only by now."),
+    ],
+)
+def test_what_came_before_says_why_it_still_stands_there(present, portal, north, analyst, now, says):
+    with portal.bound():
+        named = owner(north.id, event_at=NOW - timedelta(days=60))
+        if now is Level.COUNTS:
+            counts(north.id, TODAY - timedelta(days=1), None, event_at=NOW)
+        else:
+            owner(north.id, level=now, vin=CODED_VIN, event_at=NOW)
+    for path in (f"/owners/{named.id}/", f"/vehicles/{VIN}/"):
+        page = text(analyst, path)
+        assert ("What it sent before stays here until it is withdrawn" in page) == bool(says)
+        assert says in page
+    everywhere = "What was received stays here until it is withdrawn, also when a dealership shares less from then on."
+    assert everywhere in text(analyst, f"/owners/{named.id}/")
+
+
+def test_a_retired_dealership_is_named_as_such_and_asked_for_nothing(shared, portal, north, south, analyst):
+    with portal.bound():
+        Dealership.objects.filter(id=north.id).update(state=DealershipState.RETIRED)
+    page = text(analyst, "/owners/")
+    assert re.search(r"<td[^>]*>\s*Northstar \(retired\)", page)
+    choices = re.findall(r'<option value="[0-9a-f-]{36}"[^>]*>([^<]+)</option>', page)
+    assert choices == ["Southgate Motors", "Northstar (retired)"]
+    owner_page = text(analyst, f"/owners/{shared['named'].id}/")
+    assert "Northstar has left the network. What it sent before stays here until it is withdrawn" in owner_page
+    assert re.search(r'<span class="chip tone-neutral">Retired</span>', owner_page)
+    assert "Northstar has left the network." in text(analyst, f"/vehicles/{VIN}/")
+    assert "Southgate has left" not in text(analyst, f"/owners/{shared['coded'].id}/")
+
+
+def test_a_retired_dealership_has_no_card(present, portal, north, south, analyst):
+    with portal.bound():
+        counts(north.id, TODAY - timedelta(days=1), 9)
+        Dealership.objects.filter(id__in=[north.id, south.id]).update(state=DealershipState.RETIRED)
+    page = text(analyst, "/owners/")
+    assert "owners new or changed" not in page
+    assert "neither names nor numbers" not in page
 
 
 def test_sums_of_counts_say_how_much_is_hidden():
