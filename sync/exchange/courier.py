@@ -53,7 +53,8 @@ _COLUMNS = "id, contract, version, subject, seq, purpose, agreement_version, lev
 def carry(sender: Party, everyone: dict[UUID, Party]) -> int:
     """Deliver what waits at one sender; returns the number of messages. Called bound to the courier.
 
-    Another courier at the same sender makes this one return 0.
+    Another courier at the same sender makes this one return 0. What is addressed to somebody who is not (yet) among
+    `everyone` waits and holds up nobody else's mail.
     """
     carried = 0
     while True:
@@ -71,19 +72,16 @@ def _carry_batch(sender: Party, everyone: dict[UUID, Party]) -> tuple[int, set[U
         if not cursor.fetchone()[0]:
             return 0, set()
         cursor.execute(
-            f'SELECT id, receiver FROM "{sender.schema}".exchange_ledger WHERE state = %s '
+            f'SELECT id, receiver FROM "{sender.schema}".exchange_ledger WHERE state = %s AND receiver = ANY(%s) '
             f"ORDER BY number LIMIT %s FOR UPDATE",
-            ["recorded", BATCH],
+            ["recorded", list(everyone), BATCH],
         )
         by_receiver: dict[UUID, list[UUID]] = defaultdict(list)
         for message, receiver in cursor.fetchall():
             by_receiver[receiver].append(message)
         done = 0
         for receiver_id, messages in by_receiver.items():
-            receiver = everyone.get(receiver_id)
-            if receiver is None:
-                log.error("courier: %s wrote to an unknown member %s", sender.id, receiver_id)
-                continue
+            receiver = everyone[receiver_id]
             cursor.execute(
                 f'INSERT INTO "{receiver.schema}".exchange_inbox (sender, {_COLUMNS}) '
                 f'SELECT %s, {_COLUMNS} FROM "{sender.schema}".exchange_ledger WHERE id = ANY(%s) ORDER BY number '
@@ -102,7 +100,7 @@ def _carry_batch(sender: Party, everyone: dict[UUID, Party]) -> tuple[int, set[U
                 ["delivered", messages],
             )
             done += len(messages)
-        return done, {r for r in by_receiver if r in everyone}
+        return done, set(by_receiver)
 
 
 def hold_turn(everyone: dict[UUID, Party]) -> None:
@@ -133,8 +131,6 @@ def senders_with_mail(everyone: dict[UUID, Party]) -> tuple[list[Party], datetim
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         looked_at = cursor.fetchone()[0]
-        if not parts:
-            return [], looked_at
         cursor.execute(" UNION ALL ".join(parts))
         return [everyone[row[0]] for row in cursor.fetchall()], looked_at
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import threading
+import time
 from datetime import UTC, date, datetime
 from uuid import UUID, uuid4
 
 import pytest
 from django.db import transaction
 
-from exchange import courier, handlers, inbox, operations
+from exchange import courier, handlers, hints, inbox, operations
 from exchange.gate import Policy
 from exchange.handlers import Received, Refuse
 from exchange.models import Inbox, InboxPayload, InboxState, Ledger, LedgerState, Payload, Watermark
@@ -18,6 +21,7 @@ from kernel.accounts.actors import SYSTEM
 from kernel.contracts import DailyCounts, Level, Purpose
 from kernel.errors import Conflict, Forbidden
 from kernel.tenancy.bindings import MANUFACTURER_ID, Courier, bound
+from kernel.tenancy.pool import pool
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 
@@ -325,3 +329,142 @@ def test_a_long_backlog_is_applied_in_turns(committed, portal, north, arrived, m
         assert len(arrived) == 3
         assert inbox.take_a_turn(60.0) is False
         assert len(arrived) == 7
+
+
+def test_mail_for_a_member_that_is_not_ready_waits_and_holds_up_nobody(committed, portal, north, monkeypatch):
+    monkeypatch.setattr(courier, "BATCH", 2)
+    joining = uuid4()
+    with portal.bound():
+        rows = [
+            send_down(counts(5), to=to, subject=uuid4(), purpose=Purpose.ANALYTICS, actor=SYSTEM, event_at=NOON)
+            for to in (joining, joining, joining, north.id, north.id, north.id)
+        ]
+    assert courier.sweep() == 3
+    with portal.bound():
+        states = [Ledger.objects.get(id=row.id).state for row in rows]
+    assert states == ["recorded"] * 3 + ["delivered"] * 3
+
+
+def test_more_than_a_batch_is_carried_at_once(committed, portal, north, arrived, monkeypatch):
+    monkeypatch.setattr(courier, "BATCH", 2)
+    for _ in range(5):
+        send(north, subject=uuid4())
+    assert courier.sweep() == 5
+
+
+def test_a_sweep_may_leave_watermarks_to_a_later_one(committed, portal, north):
+    courier.sweep(watermarks=False)
+    with portal.bound():
+        assert not Watermark.objects.exists()
+    courier.sweep()
+    with portal.bound():
+        assert set(Watermark.objects.values_list("sender", flat=True)) >= {north.id}
+
+
+def test_the_portals_own_mailbox_needs_no_watermark(committed, portal, north, south, arrived):
+    for side in (north, south):
+        send(side, subject=uuid4())
+    courier.sweep()
+    with portal.bound():
+        assert not Watermark.objects.exists()
+
+
+def test_who_carries_is_waited_for_and_a_turn_outlasts_transactions(committed, north, south, arrived):
+    send(north, subject=uuid4())
+    with committed_superuser(committed) as cursor:
+        lock = f"courier {north.id}"
+        cursor.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [lock])
+        left = threading.Timer(
+            0.2, lambda: cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [lock])
+        )
+        begun = time.monotonic()
+        left.start()
+        with bound(Courier()):
+            everyone = courier.parties()
+            courier.hold_turn(everyone)
+            assert time.monotonic() - begun >= 0.15
+            left.join()
+            assert courier.carry(everyone[north.id], everyone) == 1
+            cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [lock])
+            assert cursor.fetchone() == (False,)
+            courier.give_turn_back(everyone)
+            cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [lock])
+            assert cursor.fetchone() == (True,)
+
+
+def test_what_nobody_applied_for_a_while_is_hinted_again(committed, portal, north, arrived, broker, monkeypatch):
+    monkeypatch.setattr(courier, "HINT_AGAIN_AFTER", 0.1)
+    send(north, subject=uuid4())
+    courier.sweep()
+    assert broker(hints.PORTAL_INBOX) == [("exchange.drain_portal",)]  # and it gets lost
+    time.sleep(0.15)
+    courier.sweep()
+    assert broker(hints.PORTAL_INBOX) == [("exchange.drain_portal",)]
+    drain_exchange()
+    broker(hints.PORTAL_INBOX)
+    time.sleep(0.15)
+    courier.sweep()
+    assert broker(hints.PORTAL_INBOX) == []
+
+
+def passes(number: int):
+    """A `stop` that lets the loop go round so many times."""
+    turns = iter([False] * number)
+    return lambda: next(turns, True)
+
+
+def state_of(side, row) -> str:
+    with side.bound():
+        return Ledger.objects.get(id=row.id).state
+
+
+def test_the_loop_carries_what_it_is_told_of_at_once(committed, portal, north, south, arrived, broker, monkeypatch):
+    monkeypatch.setattr(courier, "SWEEP_EVERY", float("inf"))
+    hinted, unheard = send(north, subject=uuid4()), send(south, subject=uuid4())
+    broker(hints.COURIER_QUEUE)
+    courier.run_forever(passes(1))
+    assert state_of(north, hinted) == "recorded"
+    with north.bound(), transaction.atomic():
+        hints.after_commit_wake_courier(north.id)
+        hints.after_commit_wake_courier(uuid4())  # of a member that is gone meanwhile
+    courier.run_forever(passes(1))
+    assert (state_of(north, hinted), state_of(south, unheard)) == ("delivered", "recorded")
+
+
+def test_the_loop_finds_what_hints_lost(committed, portal, north, arrived):
+    lost = send(north, subject=uuid4())
+    courier.run_forever(passes(1))
+    assert state_of(north, lost) == "delivered"
+
+
+def test_the_loop_marks_watermarks_less_often_than_it_sweeps(committed, portal, north, arrived, monkeypatch):
+    monkeypatch.setattr(courier, "SWEEP_EVERY", 0.0)
+    monkeypatch.setattr(courier, "WATERMARK_EVERY", float("inf"))
+    sent = []
+
+    def stop() -> bool:
+        sent.append(send(north, subject=uuid4()))
+        return len(sent) == 3
+
+    courier.run_forever(stop)
+    assert [state_of(north, row) for row in sent] == ["delivered", "delivered", "recorded"]
+    with portal.bound():
+        assert not Watermark.objects.exists()
+
+
+def test_the_loop_outlives_a_pass_that_fails(committed, portal, north, arrived, monkeypatch, caplog):
+    sent = send(north, subject=uuid4())
+    key = os.environ["DEALERNET_KEY_COURIER"]
+    monkeypatch.delenv("DEALERNET_KEY_COURIER")
+    pool.clear()
+    turns = []
+
+    def stop() -> bool:
+        turns.append(state_of(north, sent))
+        if len(turns) == 2:
+            monkeypatch.setenv("DEALERNET_KEY_COURIER", key)
+        return len(turns) == 3
+
+    courier.run_forever(stop)
+    assert turns == ["recorded", "recorded", "delivered"]
+    assert "courier: pass failed" in caplog.text
