@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -21,8 +22,13 @@ COURIER_QUEUE = "courier.hints"
 #: Inboxes have queues of their own, so that a flood of other work never holds up what arrived.
 PORTAL_INBOX = "portal.inbox"
 DEALERS_INBOX = "dealers.inbox"
+#: Senders the courier is told of at once.
+AT_ONCE = 1000
 DRAIN_PORTAL = "exchange.drain_portal"
 DRAIN_DEALER = "exchange.drain_dealer"
+
+#: One try, and a short one: whoever waits for a hint waits in a request.
+ONE_TRY = {"max_retries": 0, "socket_timeout": 2, "socket_connect_timeout": 2}
 
 _local = threading.local()
 
@@ -32,20 +38,36 @@ def usable() -> bool:
     return not str(current_app.conf.broker_url or "memory://").startswith("memory:")
 
 
+def _link() -> Connection:
+    if not hasattr(_local, "link"):
+        _local.link = Connection(current_app.conf.broker_url, transport_options=ONE_TRY)
+    return _local.link
+
+
 def _queue() -> SimpleQueue:
     if not hasattr(_local, "queue"):
-        link = Connection(current_app.conf.broker_url, transport_options={"socket_timeout": 2})
-        _local.queue = link.SimpleQueue(COURIER_QUEUE, no_ack=True)
+        _local.queue = _link().SimpleQueue(COURIER_QUEUE, no_ack=True)
     return _local.queue
 
 
-def quietly(send: Callable[[], Any]) -> None:
-    """Send a hint; one that cannot be sent is logged and never fails the work it follows."""
+def _forget() -> None:
+    """Connect anew next time; a connection that broke may still wait for hints that nobody would read from it."""
+    _link().release()
+    _local.__dict__.clear()
+
+
+def _quietly(send: Callable[[], Any]) -> None:
     try:
         send()
     except Exception as error:  # a broker that is down must not fail the work: the sweeper finds the row
-        _local.__dict__.pop("queue", None)
+        _forget()
         log.warning("hint not sent: %s", error)
+
+
+def send_task(name: str, *arguments: str, queue: str) -> None:
+    """Hint by a task: one that cannot be sent at once is logged and never fails, nor holds up, the work it follows."""
+    if usable():
+        _quietly(lambda: current_app.send_task(name, arguments, queue=queue, retry=False, connection=_link()))
 
 
 def after_commit_wake_courier(sender: UUID) -> None:
@@ -55,7 +77,7 @@ def after_commit_wake_courier(sender: UUID) -> None:
         return
 
     def wake() -> None:
-        quietly(lambda: _queue().put({"sender": str(sender)}, serializer="json"))
+        _quietly(lambda: _queue().put({"sender": str(sender)}, serializer="json"))
 
     wake.hint = ("courier", sender)  # type: ignore[attr-defined]
     transaction.on_commit(wake)
@@ -63,18 +85,14 @@ def after_commit_wake_courier(sender: UUID) -> None:
 
 def wake_receiver(receiver: UUID) -> None:
     """Tell the workers of a member that its inbox has mail."""
-    if not usable():
-        return
     if receiver == MANUFACTURER_ID:
-        quietly(lambda: current_app.send_task(DRAIN_PORTAL, queue=PORTAL_INBOX, retry=False))
+        send_task(DRAIN_PORTAL, queue=PORTAL_INBOX)
     else:
-        quietly(lambda: current_app.send_task(DRAIN_DEALER, [str(receiver)], queue=DEALERS_INBOX, retry=False))
+        send_task(DRAIN_DEALER, str(receiver), queue=DEALERS_INBOX)
 
 
 def wait_for_senders(timeout: float) -> set[UUID]:
     """Wait up to `timeout` seconds for hints and return the senders they name. Used by the courier."""
-    import time
-
     if not usable():
         time.sleep(timeout)
         return set()
@@ -82,12 +100,12 @@ def wait_for_senders(timeout: float) -> set[UUID]:
     try:
         queue = _queue()
         found.add(UUID(queue.get(timeout=timeout).payload["sender"]))
-        while queue.qsize() and len(found) < 1000:
+        while len(found) < AT_ONCE:
             found.add(UUID(queue.get_nowait().payload["sender"]))
     except SimpleQueue.Empty:
         pass
     except Exception as error:
-        _local.__dict__.pop("queue", None)
+        _forget()
         log.warning("hints not readable: %s", error)
         time.sleep(timeout)
     return found

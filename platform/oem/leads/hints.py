@@ -1,17 +1,15 @@
 """The hint that leads wait to be routed."""
 
-from celery import current_app
 from django.db import connection, transaction
 
-from exchange.hints import quietly, usable
+from exchange.hints import send_task
 
 TASK = "leads.work"
 
 
 def work_now() -> None:
     """Tell the portal's worker to look."""
-    if usable():
-        quietly(lambda: current_app.send_task(TASK, queue="portal", retry=False))
+    send_task(TASK, queue="portal")
 
 
 def after_commit_work() -> None:
