@@ -19,7 +19,8 @@ from kernel.accounts.models import User
 from kernel.api import permissions
 from kernel.tenancy import cache as tenancy_cache
 from kernel.tenancy import directory, steward
-from kernel.tenancy.bindings import Dealer
+from kernel.tenancy.bindings import Dealer, Owner, bound
+from kernel.tenancy.models import State, Tenant
 from kernel.testing.network import NORTH, Network
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800), pytest.mark.xdist_group("proofs")]
@@ -138,10 +139,31 @@ def test_without_the_guard_members_share_the_cache(world, monkeypatch):
 def test_without_the_guard_the_manufacturer_lets_itself_in(world, monkeypatch):
     monkeypatch.setattr(joining, "User", _NobodyHere)
     result = Result("isolation")
+    with bound(Owner()):  # the other guard: one that lives is left as it is
+        Tenant.objects.filter(slug="north").update(state=State.JOINING)
     isolation._let_oneself_in(result, world)
     with world.network.north.bound():
         User.objects.filter(login="mallory")._raw_delete("default")
     assert red(result, "into a living dealership")
+
+
+def test_without_the_guard_the_manufacturer_closes_a_living_dealership(world, monkeypatch):
+    monkeypatch.setattr(steward, "SIGNED_VERBS", frozenset())
+    result = Result("isolation")
+    isolation._close_a_living_one(result, world)
+    assert red(result, "is retired after a request without the second signature")
+
+
+def test_without_the_grants_the_manufacturer_signs_itself(world):
+    admin = steward.superuser(isolation.DATABASE)
+    with admin.cursor() as cursor:
+        cursor.execute("GRANT INSERT ON public.tenancy_stewardsignature TO oem")
+    result = Result("isolation")
+    isolation._close_a_living_one(result, world)
+    with admin.cursor() as cursor:
+        cursor.execute("REVOKE INSERT ON public.tenancy_stewardsignature FROM oem")
+    admin.close()
+    assert red(result, "gave the second signature itself")
 
 
 class _NobodyHere:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 import json
+import os
+import socket
 import sys
 import time
 from typing import Any
@@ -29,7 +32,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     verbs.add_parser("list", help="all dealerships with their states")
     show = verbs.add_parser("show", help="one dealership with everything known of it")
     show.add_argument("slug", metavar="S")
-    retire = verbs.add_parser("retire", help="close a dealership; its data is kept")
+    retire = verbs.add_parser(
+        "retire", help="close a dealership, or confirm the portal's wish to close it; its data is kept"
+    )
     retire.add_argument("slug", metavar="S")
     retire.add_argument("--yes", action="store_true", help="do not ask")
 
@@ -40,8 +45,10 @@ def run(args: argparse.Namespace) -> int:
     from kernel.tenancy.bindings import Portal, bound
 
     try:
+        if args.verb == "retire":
+            return _retire(args)
         with bound(Portal()):
-            return {"add": _add, "list": _list, "show": _show, "retire": _retire}[args.verb](args)
+            return {"add": _add, "list": _list, "show": _show}[args.verb](args)
     except DomainError as refusal:
         return _failed(args, str(refusal))
 
@@ -196,23 +203,40 @@ def _found(slug: str) -> Any:
 
 
 def _retire(args: argparse.Namespace) -> int:
+    """Both signatures: the portal's, unless somebody there has asked for it, and the operator's."""
     from kernel.accounts.actors import SYSTEM
-    from oem.network import actions
+    from kernel.tenancy.bindings import PORTAL_SCHEMA, Owner, Portal, bound
+    from oem.network import actions, queries
     from oem.network.models import DealershipState
 
-    dealership = _found(args.slug)
+    with bound(Portal()):
+        dealership = _found(args.slug)
+        asked = queries.steward_request(dealership) if dealership.state == DealershipState.RETIRING else None
+    if asked is not None:
+        _say(args, f"{asked.requested_by} asked for it on {asked.requested_at:%Y-%m-%d %H:%M} UTC.")
     if not args.yes:
         if not sys.stdin.isatty():
             return _failed(args, "Say --yes to retire without being asked.")
         print(f"{dealership.name} will be closed: its people can no longer sign in. Its data is kept.")
         if input(f"Type {dealership.slug} to confirm: ").strip() != dealership.slug:
             return _failed(args, "Not confirmed; nothing was changed.")
-    dealership = actions.retire_dealership(actor=SYSTEM, dealership=dealership, confirmation=dealership.slug)
-    dealership, error = _wait(args, dealership)
+    if asked is None:
+        with bound(Portal()):
+            actions.retire_dealership(actor=SYSTEM, dealership=dealership, confirmation=dealership.slug)
+    with bound(Owner(PORTAL_SCHEMA)):
+        actions.confirm_retirement(actor=SYSTEM, dealership=dealership, signed_by=_operator())
+    with bound(Portal()):
+        dealership, error = _wait(args, _found(args.slug))
+        document = _document(dealership)
     if dealership.state != DealershipState.RETIRED:
         return _failed(args, error)
     if args.json:
-        print(json.dumps(_document(dealership), ensure_ascii=False))
+        print(json.dumps(document, ensure_ascii=False))
     else:
         print(f"{dealership.name} is retired; its data is kept.")
     return 0
+
+
+def _operator() -> str:
+    """Who signs: the user of this machine, also behind sudo."""
+    return f"{os.environ.get('SUDO_USER') or getpass.getuser()}@{socket.gethostname()}"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 from django.core.cache import cache
+from django.db import ProgrammingError, transaction
 
 from dealernet.proofs import Result, attacks, http, tables
 from dealernet.proofs.network import World
 from kernel.accounts.models import User
 from kernel.tenancy import steward
-from kernel.tenancy.models import RequestState, StewardRequest
+from kernel.tenancy.bindings import Owner, bound
+from kernel.tenancy.models import RequestState, State, StewardRequest, Tenant
 from kernel.testing.network import Network
 
 DATABASE = "dealernet_proof"
@@ -42,6 +46,7 @@ def check_database(result: Result, world: World, *, host: str, port: str = "") -
     finally:
         superuser.close()
     _let_oneself_in(result, world)
+    _close_a_living_one(result, world)
     _caches(result, world)
 
 
@@ -62,6 +67,36 @@ def _let_oneself_in(result: Result, world: World) -> None:
     with north.bound():
         if User.objects.filter(login="mallory").exists():
             result.violations.append("the manufacturer got a person into a living dealership by a steward's request")
+
+
+def _close_a_living_one(result: Result, world: World) -> None:
+    """The manufacturer asks the steward to retire a living dealership, and signs that itself. The control: with the
+    signature of the owner's login the same request is carried out."""
+    gone = uuid4()
+    slug = f"leaver-{gone.hex[:8]}"
+    steward.provision({"id": str(gone), "slug": slug, "name": "Leaver Motors"})
+    with world.network.portal.bound():
+        asked = StewardRequest.objects.create(verb="retire", arguments={"slug": slug}, requested_by="mallory")
+        result.count("attempts")
+        try:
+            with transaction.atomic():
+                steward.sign(asked.id, by="mallory")
+        except ProgrammingError:
+            pass
+        else:
+            result.violations.append("the manufacturer gave the second signature itself")
+    for signed, wanted in ((False, State.ACTIVE), (True, State.RETIRED)):
+        with bound(Owner()):
+            if signed:
+                steward.sign(asked.id, by="the operator")
+        while steward.work_off_one():
+            pass
+        result.count("attempts")
+        with bound(Owner()):
+            state = Tenant.objects.get(id=gone).state
+        if state != wanted:
+            how = "with" if signed else "without"
+            result.violations.append(f"a living dealership is {state} after a request {how} the second signature")
 
 
 def _caches(result: Result, world: World) -> None:

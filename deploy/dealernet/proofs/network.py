@@ -53,6 +53,7 @@ class World:
             _fail_to_join()
         with network.portal.bound():
             _note_failure(self.living["portal"])
+            _ask_to_close(self.living["portal"])
         for side in (network.north, network.south):
             with side.bound():
                 _first_settings(side, self.living[side.slug])
@@ -192,6 +193,17 @@ def _note_failure(living: Living) -> None:
     failed = Dealership.objects.get(slug="west")
     note_answer(actor=SYSTEM, dealership=failed)
     living["dealership_failed"] = failed.slug
+
+
+def _ask_to_close(living: Living) -> None:
+    """A dealership whose closing was asked for, and which no operator has confirmed."""
+    from kernel.accounts.actors import SYSTEM
+    from kernel.ids import new_id
+    from oem.network import actions
+
+    dealership = actions.enter_dealership(actor=SYSTEM, id=new_id(), slug="east", name="East Motors")
+    actions.retire_dealership(actor=SYSTEM, dealership=dealership, confirmation=dealership.slug)
+    living["dealership_retiring"] = dealership.slug
 
 
 def _taken_in(slug: str, number: int, **fields: Any) -> Any:

@@ -19,9 +19,10 @@ from kernel.accounts.actors import Actor
 from kernel.accounts.roles import Right, Role
 from kernel.automotive import phone as phones
 from kernel.automotive import regions
-from kernel.errors import Invalid
+from kernel.errors import Conflict, IllegalTransition, Invalid
 from kernel.reference import queries as reference
-from kernel.tenancy.models import RequestState, StewardRequest, Tenant
+from kernel.tenancy import steward
+from kernel.tenancy.models import SIGNED_VERBS, RequestState, StewardRequest, StewardSignature, Tenant
 from kernel.transitions import move
 from oem.network import tasks
 from oem.network.models import TRANSITIONS, Capability, Dealership, DealershipState, Site, Territory
@@ -157,8 +158,9 @@ def _slug_problems(slug: str) -> dict[str, str]:
 def _ask_steward(dealership: Dealership, actor: Actor, verb: str, arguments: dict[str, Any]) -> None:
     request = StewardRequest.objects.create(verb=verb, arguments=arguments, requested_by=actor.name[:120])
     dealership.request_id = request.id
-    dealership.save(update_fields=["request_id", "state", *(["retired_at"] if verb == "retire" else [])])
-    transaction.on_commit(lambda: tasks.follow_up(dealership.id))
+    dealership.save(update_fields=["request_id", "state"])
+    if verb not in SIGNED_VERBS:
+        transaction.on_commit(lambda: tasks.follow_up(dealership.id))
 
 
 @transaction.atomic
@@ -211,8 +213,9 @@ def change_dealership(*, actor: Actor, dealership: Dealership, **master_data: An
 def retire_dealership(*, actor: Actor, dealership: Dealership, confirmation: str) -> Dealership:
     """Ask the steward to close a dealership: its address stops answering, its login is locked, its data stays.
 
-    `confirmation` is its address name, typed by the person. Raises Invalid when it differs, IllegalTransition when
-    the dealership is not active.
+    No lead goes there from now on; the rest happens once an operator has signed (`confirm_retirement`). `confirmation`
+    is its address name, typed by the person. Raises Invalid when it differs, IllegalTransition when the dealership is
+    not active.
     """
     actor.require(Right.NETWORK_WRITE)
     dealership = _locked(dealership)
@@ -227,6 +230,41 @@ def retire_dealership(*, actor: Actor, dealership: Dealership, confirmation: str
         before={"state": before},
         after={"state": dealership.state},
     )
+    return dealership
+
+
+@transaction.atomic
+def withdraw_retirement(*, actor: Actor, dealership: Dealership) -> Dealership:
+    """Take back the wish to close a dealership. Raises Conflict once it is signed, IllegalTransition without a wish."""
+    actor.require(Right.NETWORK_WRITE)
+    dealership = _locked(dealership)
+    if dealership.state != DealershipState.RETIRING:
+        raise IllegalTransition(dealership, dealership.state, DealershipState.ACTIVE)
+    before = move(dealership, "state", DealershipState.ACTIVE, TRANSITIONS)
+    if StewardSignature.objects.filter(request_id=dealership.request_id).exists():
+        raise Conflict("retirement_signed", _("It is confirmed already and is being carried out."))
+    dealership.request_id = None
+    dealership.save(update_fields=["request_id", "state"])
+    audit.record(
+        actor=actor,
+        action="network.withdraw_retirement",
+        obj=dealership,
+        before={"state": before},
+        after={"state": dealership.state},
+    )
+    return dealership
+
+
+@transaction.atomic
+def confirm_retirement(*, actor: Actor, dealership: Dealership, signed_by: str) -> Dealership:
+    """Sign the request to close a dealership, in the name of an operator. Needs the owner's binding with the portal's
+    path: the portal's own login cannot sign. Raises IllegalTransition when nobody asked for it."""
+    dealership = _locked(dealership)
+    if dealership.state != DealershipState.RETIRING or dealership.request_id is None:
+        raise IllegalTransition(dealership, dealership.state, DealershipState.RETIRED)
+    steward.sign(dealership.request_id, by=signed_by)
+    audit.record(actor=actor, action="network.confirm_retirement", obj=dealership, note=signed_by)
+    transaction.on_commit(lambda: tasks.follow_up(dealership.id))
     return dealership
 
 

@@ -15,6 +15,7 @@ urlpatterns = [
     path("network/<str:slug>/try-again/", views.try_again, name="try_again"),
     path("network/<str:slug>/edit/", views.edit, name="edit"),
     path("network/<str:slug>/retire/", views.retire, name="retire"),
+    path("network/<str:slug>/keep/", views.keep, name="keep"),
     path("network/<str:slug>/sites/new/", views.new_site, name="new_site"),
     path("network/<str:slug>/sites/<uuid:id>/", views.site, name="site"),
     path("network/<str:slug>/capabilities/new/", views.new_capability, name="new_capability"),

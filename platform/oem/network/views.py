@@ -219,16 +219,20 @@ def joining(request: HttpRequest, slug: str) -> HttpResponseBase:
     running = asked is not None and asked.state == RequestState.RUNNING
     failed = found.state == DealershipState.FAILED
     done = found.state not in (*WAITING, DealershipState.FAILED)
+    unsigned = asked is not None and asked.awaits_signature and found.state == DealershipState.RETIRING
     middle = "failed" if failed else "done" if done else "now" if running else ""
+    closing = asked is not None and asked.verb == "retire"
     context = {
         "dealership": found,
         "crumbs": _crumbs(found),
         "steps": [
             {"label": pgettext("step", "Asked for"), "state": "done" if running or done or failed else "now"},
-            {"label": _("Being closed") if asked and asked.verb == "retire" else _("Being set up"), "state": middle},
+            *([{"label": _("Confirmed"), "state": "now" if unsigned else "done"}] if closing else []),
+            {"label": _("Being closed") if closing else _("Being set up"), "state": middle},
             {"label": _("Finished"), "state": "done" if done else ""},
         ],
-        "waiting": found.state in WAITING,
+        "waiting": found.state in WAITING and not unsigned,
+        "unsigned": unsigned,
         "failed": failed,
         "ready": found.state == DealershipState.ACTIVE,
         "address": queries.address_of(slug, port=_port(request), secure=request.is_secure()),
@@ -252,7 +256,7 @@ def try_again(request: HttpRequest, slug: str) -> HttpResponseBase:
 @requires(Right.NETWORK_WRITE)
 @page
 def retire(request: HttpRequest, slug: str) -> HttpResponseBase:
-    """Close a dealership, after its name was typed."""
+    """Ask to close a dealership, after its name was typed. An operator confirms it on the machine of the network."""
     found = queries.access_dealership_for_change(slug, request.user)
     form = RetireForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -264,6 +268,16 @@ def retire(request: HttpRequest, slug: str) -> HttpResponseBase:
             return redirect("network:joining", slug)
     context = {"form": form, "dealership": found, "crumbs": _crumbs(found)}
     return render(request, "network/retire.html", context, status=422 if form.errors else 200)
+
+
+@requires(Right.NETWORK_WRITE)
+@require_POST
+def keep(request: HttpRequest, slug: str) -> HttpResponseBase:
+    """Take back the wish to close a dealership."""
+    found = queries.access_dealership_for_change(slug, request.user)
+    actions.withdraw_retirement(actor=Actor.of(request.user), dealership=found)
+    messages.success(request, _("The dealership stays."))
+    return redirect("network:dealership", slug)
 
 
 @requires(Right.NETWORK_WRITE)

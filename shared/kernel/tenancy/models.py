@@ -75,6 +75,10 @@ class RequestState(models.TextChoices):
     FAILED = "failed", _("Failed")
 
 
+#: What ends something: the steward does it only under a second signature.
+SIGNED_VERBS = frozenset({"retire"})
+
+
 class StewardRequest(models.Model):
     """Work for the steward, the one process that owns the tables. Rows stay as the record of what was done."""
 
@@ -93,3 +97,23 @@ class StewardRequest(models.Model):
     class Meta:
         ordering = ["requested_at"]
         indexes = [models.Index(fields=["state", "requested_at"])]
+
+    @property
+    def awaits_signature(self) -> bool:
+        """Whether the steward waits for the second signature."""
+        unsigned = self.verb in SIGNED_VERBS and self.state == RequestState.WAITING
+        return unsigned and not StewardSignature.objects.filter(request=self).exists()
+
+
+class StewardSignature(models.Model):
+    """The second signature under a request that ends something. Requests are written by the portal's login; signatures
+    only by the owner's, which the portal's processes do not have: an operator gives them by a command."""
+
+    grants = Grants(oem="r")
+
+    request = models.OneToOneField(StewardRequest, models.PROTECT, primary_key=True, related_name="signature")
+    signed_by = models.CharField(max_length=120)
+    signed_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["signed_at"]

@@ -18,12 +18,23 @@ from uuid import UUID
 import psycopg2
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, Q
 from psycopg2 import sql
 
 from kernel import clock
 from kernel.tenancy import keys, rendering
 from kernel.tenancy.bindings import MANUFACTURER_ID, PORTAL_SCHEMA, PUBLIC_SCHEMA, Owner, bound, schema_of
-from kernel.tenancy.models import Domain, Kind, RequestState, SchemaState, State, StewardRequest, Tenant
+from kernel.tenancy.models import (
+    SIGNED_VERBS,
+    Domain,
+    Kind,
+    RequestState,
+    SchemaState,
+    State,
+    StewardRequest,
+    StewardSignature,
+    Tenant,
+)
 
 log = logging.getLogger(__name__)
 
@@ -278,7 +289,8 @@ def provision(arguments: dict[str, Any], progress: Progress = lambda step: None)
     """Make a dealership ready to work.
 
     `arguments`: `id` (UUID as text), `slug`, `name`, and what joining steps read (`users`, `province`, …).
-    Killed at any point and run again it ends in the same state. Raises ValueError for a dealership that is retired.
+    Killed at any point and run again it ends in the same state. One that lives already is left as it is: the portal
+    writes the arguments, and joining steps write into the house. Raises ValueError for a dealership that is retired.
     """
     dealer_id = UUID(arguments["id"])
     schema = schema_of(dealer_id)
@@ -294,6 +306,8 @@ def provision(arguments: dict[str, Any], progress: Progress = lambda step: None)
         )
         if tenant.state == State.RETIRED:
             raise ValueError(f"{tenant.slug} is retired: its login stays locked")
+        if tenant.state == State.ACTIVE:
+            return tenant
         progress("login")
         with transaction.atomic(), connection.cursor() as cursor:
             _login(cursor, schema, "dealer")
@@ -371,12 +385,19 @@ VERBS: dict[str, Callable[..., Any]] = {
 # -- working off requests --------------------------------------------------------------------------------------
 
 
+def sign(request_id: UUID, *, by: str) -> None:
+    """Put the second signature under a request. Needs the owner's binding, so nobody at the portal can do it."""
+    StewardSignature.objects.get_or_create(request_id=request_id, defaults={"signed_by": by[:120]})
+
+
 def work_off_one() -> bool:
-    """Take the oldest waiting (or abandoned) request and carry it out. False when there is none."""
+    """Take the oldest waiting (or abandoned) request and carry it out; what ends something only if it is signed. False
+    when there is none."""
+    signed = ~Q(verb__in=SIGNED_VERBS) | Exists(StewardSignature.objects.filter(request=OuterRef("pk")))
     with bound(Owner()), transaction.atomic():
         request = (
             StewardRequest.objects.select_for_update(skip_locked=True)
-            .filter(state__in=[RequestState.WAITING, RequestState.RUNNING])
+            .filter(signed, state__in=[RequestState.WAITING, RequestState.RUNNING])
             .first()
         )
         if request is None:

@@ -57,10 +57,14 @@ def test_a_dealership_joins_with_profile_site_and_departments(at_north):
 
 def test_joining_again_changes_nothing(committed, north):
     from kernel.tenancy import steward
+    from kernel.tenancy.bindings import Owner, bound
+    from kernel.tenancy.models import State, Tenant
     from kernel.testing.network import NORTH
 
     with north.bound():
         Site.objects.update(name="Renamed by us")
+    with bound(Owner()):  # as if the steward had been killed before the end
+        Tenant.objects.filter(id=NORTH).update(state=State.JOINING)
     steward.provision({"id": str(NORTH), "slug": "north", "name": "Northstar Auto"})
     with north.bound():
         assert Site.objects.get().name == "Renamed by us"

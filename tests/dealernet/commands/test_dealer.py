@@ -14,7 +14,8 @@ from django.test import Client
 
 from dealernet.commands import dealer
 from kernel.tenancy import directory, steward
-from kernel.tenancy.models import StewardRequest
+from kernel.tenancy.models import StewardRequest, StewardSignature
+from oem.network import actions
 from oem.network.models import Dealership
 
 
@@ -67,6 +68,35 @@ def test_a_dealership_is_added_shown_and_retired(running_steward, portal, capsys
     directory.forget()
     assert Client(headers={"host": "west.localhost"}).get(path).status_code == 404
     assert call("retire", "west", "--yes") == 1
+
+
+def test_an_operator_confirms_what_the_portal_asked_for(running_steward, portal, capsys, monkeypatch):
+    assert call("add", "West Auto", "--slug", "west") == 0
+    with portal.bound():
+        west = Dealership.objects.get(slug="west")
+        actions.retire_dealership(actor=portal.actor("network_manager"), dealership=west, confirmation="west")
+    monkeypatch.setenv("SUDO_USER", "ops")
+    monkeypatch.setattr("sys.stdin", Terminal("south\n"))
+    assert call("retire", "west") == 1
+    shown = capsys.readouterr()
+    assert "network_manager portal asked for it on 2" in shown.out
+    assert "nothing was changed" in shown.err
+    directory.forget()
+    assert directory.member_at("west.localhost") is not None
+    monkeypatch.setattr("sys.stdin", Terminal("west\n"))
+    assert call("retire", "west") == 0
+    assert "is retired; its data is kept." in capsys.readouterr().out
+    directory.forget()
+    assert directory.member_at("west.localhost") is None
+    with portal.bound():
+        assert StewardSignature.objects.get().signed_by.startswith("ops@")
+
+
+class Terminal(io.StringIO):
+    """Somebody who types."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 def test_progress_and_address_are_printed_for_people(running_steward, capsys):

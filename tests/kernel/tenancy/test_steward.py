@@ -9,14 +9,22 @@ from uuid import UUID
 
 import psycopg2
 import pytest
-from django.db import connection
+from django.db import ProgrammingError, connection
 from django.test.utils import CaptureQueriesContext
 
 from dealer.organisation.models import Profile
 from kernel.accounts.models import User
 from kernel.tenancy import directory, keys, steward
 from kernel.tenancy.bindings import Dealer, Owner, bound, schema_of
-from kernel.tenancy.models import Domain, RequestState, SchemaState, State, StewardRequest, Tenant
+from kernel.tenancy.models import (
+    Domain,
+    RequestState,
+    SchemaState,
+    State,
+    StewardRequest,
+    StewardSignature,
+    Tenant,
+)
 
 WEST = UUID("00000000-0000-4000-8000-00000000a003")
 JOINING = {
@@ -238,6 +246,8 @@ def test_requests_are_worked_off_in_order_and_each_says_how_it_ended(committed, 
         unknown = wanted("drop_everything")
         missing = wanted("retire", slug="nowhere")
         repair = wanted("repair_logins")
+    with bound(Owner()):
+        steward.sign(missing.id, by="operator@server")
     assert [steward.work_off_one() for _ in range(4)] == [True, True, True, False]
     with portal.bound():
         ended = {row.id: row for row in StewardRequest.objects.all()}
@@ -247,6 +257,55 @@ def test_requests_are_worked_off_in_order_and_each_says_how_it_ended(committed, 
         assert ended[repair.id].error == ""
         moments = [ended[row.id].finished_at for row in (unknown, missing, repair)]
         assert moments == sorted(moments)
+
+
+def test_closing_waits_for_a_signature_that_the_portal_cannot_give(committed, portal, north):
+    with portal.bound():
+        closing = wanted("retire", slug="north")
+        repair = wanted("repair_logins")
+        assert (closing.awaits_signature, repair.awaits_signature) == (True, False)
+    assert [steward.work_off_one() for _ in range(2)] == [True, False], "what waits holds nobody up"
+    with portal.bound():
+        repair.refresh_from_db()
+        closing.refresh_from_db()
+        assert (repair.state, closing.state) == ("done", "waiting")
+        with pytest.raises(ProgrammingError, match="permission denied for table tenancy_stewardsignature"):
+            steward.sign(closing.id, by="Wei Lan")
+        for forged in ("UPDATE tenancy_stewardrequest SET state = 'running'", "DELETE FROM tenancy_stewardrequest"):
+            with pytest.raises(ProgrammingError, match="permission denied"), connection.cursor() as cursor:
+                cursor.execute(forged)
+        # A row may be born in any state; it is carried out in none.
+        born = StewardRequest.objects.create(verb="retire", arguments={"slug": "north"}, state=RequestState.RUNNING)
+    assert not steward.work_off_one()
+    directory.forget()
+    assert directory.member_at(north.host).binding == north.binding
+    with bound(Owner()):
+        steward.sign(born.id, by="operator@server")
+        steward.sign(born.id, by="operator@server")
+    assert steward.work_off_one()
+    directory.forget()
+    assert directory.member_at(north.host) is None
+    with portal.bound():
+        assert StewardSignature.objects.get().signed_by == "operator@server"
+        closing.refresh_from_db()
+        assert closing.awaits_signature
+
+
+def test_a_dealership_that_lives_is_left_as_it_is_by_a_request_to_set_it_up(committed, portal, north):
+    """The portal writes the arguments; joining steps would sign the agreement of today with its levels."""
+    with bound(Owner(north.schema)), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM workshop_labourrate")
+    forged = {"id": str(north.id), "slug": "mine", "name": "Mine", "sharing": {"Owner": "full"}}
+    with portal.bound():
+        row = wanted("provision", **forged)
+    assert steward.work_off_one()
+    with portal.bound():
+        row.refresh_from_db()
+        assert (row.state, row.error) == ("done", "")
+        assert not Domain.objects.filter(domain="mine.localhost").exists()
+    with north.bound(), connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM workshop_labourrate")
+        assert cursor.fetchone() == (0,)
 
 
 def test_a_request_that_a_killed_steward_left_is_taken_up_again(committed, portal):

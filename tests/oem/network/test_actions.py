@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+from django.db import ProgrammingError
 
+from kernel.accounts.actors import SYSTEM
 from kernel.accounts.models import User
 from kernel.audit.models import Entry
-from kernel.errors import Forbidden, IllegalTransition, Invalid
+from kernel.errors import Conflict, Forbidden, IllegalTransition, Invalid
 from kernel.tenancy import directory, steward
-from kernel.tenancy.bindings import Dealer, bound
+from kernel.tenancy.bindings import PORTAL_SCHEMA, Dealer, Owner, bound
 from kernel.tenancy.models import StewardRequest
 from oem.network import actions, queries
 from oem.network.models import Dealership, DealershipState
@@ -104,8 +106,17 @@ def test_a_dealership_joins_and_its_first_person_signs_in_by_the_link(committed,
     with portal.bound():
         retiring = actions.retire_dealership(actor=manager, dealership=dealership, confirmation="west")
         assert retiring.state == DealershipState.RETIRING
+        with pytest.raises(ProgrammingError, match="permission denied"):
+            actions.confirm_retirement(actor=manager, dealership=dealership, signed_by="me")
+    assert not steward.work_off_one(), "the portal alone closes nobody"
+    with bound(Owner(PORTAL_SCHEMA)):
+        actions.confirm_retirement(actor=SYSTEM, dealership=dealership, signed_by="operator@server")
+    with portal.bound(), pytest.raises(Conflict, match="confirmed already"):
+        actions.withdraw_retirement(actor=manager, dealership=dealership)
     assert steward.work_off_one()
     with portal.bound():
+        entry = Entry.objects.get(action="network.confirm_retirement")
+        assert (entry.object_id, entry.note) == (str(dealership.id), "operator@server")
         assert actions.note_answer(actor=manager, dealership=dealership).state == DealershipState.RETIRED
     directory.forget()
     assert directory.member_at("west.localhost") is None
@@ -128,6 +139,24 @@ def test_a_failed_set_up_is_shown_and_can_be_tried_again(committed, portal, monk
         assert actions.note_answer(actor=manager, dealership=failed).state == DealershipState.ACTIVE
         with pytest.raises(IllegalTransition):
             actions.try_joining_again(actor=manager, dealership=failed)
+
+
+def test_the_wish_to_close_a_dealership_can_be_taken_back(committed, portal, north):
+    manager = portal.actor("network_manager")
+    with portal.bound():
+        place = Dealership.objects.get(slug="north")
+        asked = actions.retire_dealership(actor=manager, dealership=place, confirmation="north").request_id
+        kept = actions.withdraw_retirement(actor=manager, dealership=place)
+        assert (kept.state, kept.request_id) == (DealershipState.ACTIVE, None)
+        assert Entry.objects.filter(action="network.withdraw_retirement", object_id=str(place.id)).exists()
+        with pytest.raises(IllegalTransition):
+            actions.withdraw_retirement(actor=manager, dealership=place)
+        assert StewardRequest.objects.get(id=asked).awaits_signature
+    with bound(Owner(PORTAL_SCHEMA)), pytest.raises(IllegalTransition):
+        actions.confirm_retirement(actor=SYSTEM, dealership=place, signed_by="operator@server")
+    assert not steward.work_off_one()
+    directory.forget()
+    assert directory.member_at("north.localhost").binding == north.binding
 
 
 def test_retiring_needs_the_name_typed(wall, place, manager):

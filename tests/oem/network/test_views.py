@@ -152,6 +152,20 @@ def test_retiring_asks_for_the_name(wall, portal):
     assert client.post("/network/south/retire/", {"confirmation": "south"}).status_code == 409
 
 
+def test_a_wish_to_close_says_who_has_to_confirm_it_and_can_be_taken_back(wall, portal):
+    client = portal.client("network_manager")
+    client.post("/network/south/retire/", {"confirmation": "south"})
+    page = client.get("/network/south/joining/").content.decode()
+    assert "dealernet dealer retire south" in page
+    assert "hx-trigger" not in page
+    assert "/network/south/keep/" not in portal.client("auditor").get("/network/south/joining/").content.decode()
+    assert portal.client("auditor").post("/network/south/keep/").status_code == 403
+    assert client.post("/network/south/keep/").status_code == 302
+    with portal.bound():
+        assert Dealership.objects.get(slug="south").state == "active"
+    assert client.post("/network/south/keep/").status_code == 409
+
+
 def test_master_data_sites_capabilities_and_regions_are_edited(wall, portal):
     client = portal.client("network_manager")
     page = client.get("/network/south/edit/").content.decode()
