@@ -227,3 +227,28 @@ def test_last_heard_comes_from_the_watermark(committed, portal, north):
     assert heard() == [False, False]
     courier.sweep()
     assert heard() == [True, True]
+
+
+def test_what_arrived_and_is_not_applied_is_said(committed, portal, north):
+    send(north, subject=uuid4())
+    courier.sweep()
+    assert "1 message has arrived and waits to be applied, since" in page_of(speaking(portal, "network_admin"))
+    there = page_of(speaking(north, "crm_manager"))
+    assert "1 message was delivered and waits to be applied there, since" in there
+
+
+def test_the_api_lets_a_stuck_message_be_tried_again(stuck, portal, arrived, monkeypatch):  # noqa: F811
+    monkeypatch.setitem(handlers._handlers, (handlers.PORTAL, "DailyCounts"), arrived.extend)
+    answer = portal.client("network_admin").post(f"/api/v1/exchange/messages/{stuck.id}/retry")
+    assert (answer.status_code, answer.json()["state"], answer.json()["attempts"]) == (200, "received", 0)
+    drain_exchange()
+    assert [m.record.day.day for m in arrived] == [13, 14]
+
+
+def test_leaving_aside_what_somebody_decided_meanwhile_changes_nothing(stuck, portal, arrived):  # noqa: F811
+    client = speaking(portal, "network_admin")
+    client.post(f"/exchange/messages/{stuck.id}/skip/", {"reason": "first"})
+    again = client.post(f"/exchange/messages/{stuck.id}/skip/", {"reason": "second"}, follow=True)
+    assert "This message needs no decision any more." in again.content.decode()
+    with portal.bound():
+        assert Inbox.objects.get(id=stuck.id).detail == "first"
