@@ -1,4 +1,4 @@
-"""Prove the promises on a throw-away network."""
+"""Prove the promises on a throw-away network; with --data, the wall of one that runs, without changing it."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ import json
 import logging
 import time
 
+from dealernet.proofs import Result
+
 PROOFS = ("isolation",)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("proof", nargs="*", metavar="PROOF", help=f"one of {', '.join(PROOFS)}; all without")
     parser.add_argument("--seed", type=int, default=0, help="which probes a sample picks (0)")
-    parser.add_argument("--sample", type=float, default=1.0, metavar="P", help="part of the refusals tried (1: all)")
-    parser.add_argument(
-        "--only", default="", metavar="TEXT", help="only routes whose name has this text, and no tables"
-    )
+    own = parser.add_argument_group("on a network of its own")
+    own.add_argument("--sample", type=float, default=1.0, metavar="P", help="part of the refusals tried (1: all)")
+    own.add_argument("--only", default="", metavar="TEXT", help="only routes whose name has this text, and no tables")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -25,6 +26,9 @@ def run(args: argparse.Namespace) -> int:
     if unknown:
         print(f"There is no proof {', '.join(unknown)}; there are {', '.join(PROOFS)}.")
         return 2
+    if args.data and (args.only or args.sample != 1.0):
+        print("--only and --sample choose among what is tried on a network of its own: leave out --data.")
+        return 2
     passed = True
     for _proof in args.proof or PROOFS:
         passed &= isolation(args)
@@ -32,18 +36,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def isolation(args: argparse.Namespace) -> bool:
-    """Every route × everybody, every login × every table, and attacks."""
-    from dealernet.proofs.server import throw_away_server
-
+    """Every route × everybody, every login × every table, and attacks; of a running network login × table alone."""
     began = time.monotonic()
-    with throw_away_server() as server:
-        import django
-
-        django.setup()
-        logging.disable(logging.ERROR)
-        from dealernet.proofs.isolation import prove
-
-        result = prove(server.host, seed=args.seed, sample=args.sample, only=args.only)
+    result = _running(args) if args.data else _own(args)
     result.figures["seconds"] = round(time.monotonic() - began)
     if args.json:
         print(json.dumps(result.to_json(), ensure_ascii=False))
@@ -53,3 +48,28 @@ def isolation(args: argparse.Namespace) -> bool:
             print(f"  ✗ {violation}")
         print("passed" if result.passed else f"NOT PASSED: {len(result.violations)} violations")
     return result.passed
+
+
+def _own(args: argparse.Namespace) -> Result:
+    from dealernet.proofs.server import throw_away_server
+
+    with throw_away_server() as server:
+        import django
+
+        django.setup()
+        logging.disable(logging.ERROR)
+        from dealernet.proofs.isolation import prove
+
+        return prove(server.host, seed=args.seed, sample=args.sample, only=args.only)
+
+
+def _running(args: argparse.Namespace) -> Result:
+    from dealernet.config import use_network
+
+    use_network(args.data)
+    import django
+
+    django.setup()
+    from dealernet.proofs.running import prove
+
+    return prove(seed=args.seed)

@@ -7,6 +7,7 @@ because the rightful login succeeds with the same statement in the same run.
 from __future__ import annotations
 
 import csv
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,11 +54,13 @@ def expected() -> dict[tuple[str, str], Row]:
     return {(row.kind, row.table): row for row in rows}
 
 
-def check(result: Result, *, connect: Any, superuser: Any, schemas: dict[str, str]) -> None:
+def check(
+    result: Result, *, connect: Any, superuser: Any, schemas: dict[str, str], verbs: Collection[str] = PRIVILEGES
+) -> None:
     """Compare every cell with the expectations and try every foreign table for real.
 
     `schemas`: schema → kind (public, manufacturer, dealership). `superuser`: an open connection; `connect(login)`
-    opens one as a login.
+    opens one as a login. `verbs` are those that are tried.
     """
     wanted = expected()
     logins = ["frontdesk", "oem", "courier", *(s for s, kind in schemas.items() if kind == "dealership")]
@@ -77,7 +80,7 @@ def check(result: Result, *, connect: Any, superuser: Any, schemas: dict[str, st
         result.violations.append(f"{kind}: tables.csv names {table}, which does not exist")
     _cells(result, superuser, schemas, wanted, logins, tables)
     _structure(result, superuser, schemas)
-    _attempts(result, connect, schemas, wanted, logins, tables)
+    _attempts(result, connect, schemas, wanted, logins, tables, verbs)
 
 
 def _allowed(row: Row, login: str, schema: str) -> tuple[set[str], tuple[str, ...]]:
@@ -167,6 +170,7 @@ def _attempts(
     wanted: dict[tuple[str, str], Row],
     logins: list[str],
     tables: list[tuple[str, str, str]],
+    verbs: Collection[str],
 ) -> None:
     """Try each verb on each table as each login; every statement is rolled back."""
     rightful: set[tuple[str, str]] = set()
@@ -179,7 +183,7 @@ def _attempts(
                     continue
                 allowed, single = _allowed(row, login, schema)
                 for verb, text in _STATEMENTS.items():
-                    if verb == "UPDATE" and single:
+                    if verb not in verbs or (verb == "UPDATE" and single):
                         continue  # columns are compared cell by cell
                     statement = sql.SQL(text).format(table=sql.Identifier(schema, table), column=sql.SQL(column))
                     outcome = _try(raw, statement)
