@@ -2,7 +2,8 @@
 
 All people, brands and cars are invented. Codes: brand XH (series XH-HF petrol, XH-TL petrol) and brand YC (YC-QC
 electric), each series with model `…-26` and variants `…-26-01`, `…-26-02`; operations XH-ENG-010, XH-BRK-010,
-XH-MNT-010, YC-BAT-010; parts XH-1001-01, XH-3501-01 (wear part), YC-2101-01; fault codes P0300, P0420. North sells and
+XH-MNT-010, YC-BAT-010; parts XH-1001-01, XH-3501-01 (wear part), XH-5207-01 (for series XH-TL only), YC-2101-01; fault
+codes P0300, P0420. North sells and
 services both brands, south sells XH and services both.
 """
 
@@ -91,6 +92,8 @@ def seed_catalogue() -> None:
             | _names("水泵总成", "水泵總成", "Water pump assembly"),
             {"number": "XH-3501-01", "brand": "XH", "causal_group": "brakes", "price": "260.00", "wear_part": True}
             | _names("前制动片", "前煞車片", "Front brake pads"),
+            {"number": "XH-5207-01", "brand": "XH", "causal_group": "body", "price": "5200.00", "fits": ["XH-TL"]}
+            | _names("全景天窗总成", "全景天窗總成", "Panoramic roof assembly"),
             {"number": "YC-2101-01", "brand": "YC", "causal_group": "traction_battery", "price": "68000.00"}
             | _names("动力电池总成", "動力電池總成", "Traction battery assembly"),
         ],

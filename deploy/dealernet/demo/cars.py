@@ -51,7 +51,7 @@ def vin_of(*, brand: str, series: str, year: int, number: int) -> str:
 
 @dataclass(frozen=True)
 class Repair:
-    """What fails and how it is put right: a part of the list with the operation that replaces it."""
+    """What fails and how it is put right: a part of the list with the operation that replaces it; `fits` as there."""
 
     part: str
     name: str
@@ -59,6 +59,7 @@ class Repair:
     system: str
     price: float
     hours: float
+    fits: tuple[str, ...]
 
 
 @cache
@@ -70,9 +71,8 @@ def repairs(brand: str) -> tuple[Repair, ...]:
         operation = f"{row['number'].rpartition('-')[0]}-10"
         if row["brand"] == brand and row["wear_part"] == "no" and operation in hours:
             name = row["name_zh_hans"].partition("（")[0]
-            found.append(
-                Repair(row["number"], name, operation, row["causal_group"], float(row["price"]), hours[operation])
-            )
+            price, fits = float(row["price"]), tuple(row["fits"].split())
+            found.append(Repair(row["number"], name, operation, row["causal_group"], price, hours[operation], fits))
     return tuple(found)
 
 
@@ -93,7 +93,7 @@ def energy_of(series: str) -> str:
 def repair_of(rng: Random, brand: str, series: str) -> Repair:
     """Something that fails on a car of this series; cheap things fail more often than dear ones."""
     may = SYSTEMS[energy_of(series)] | ALWAYS
-    choices = [one for one in repairs(brand) if one.system in may]
+    choices = [one for one in repairs(brand) if one.system in may and (not one.fits or series in one.fits)]
     return rng.choices(choices, weights=[1 / (200 + one.price) for one in choices])[0]
 
 

@@ -20,6 +20,7 @@ from kernel.errors import FieldError, Invalid
 from kernel.reference import queries as reference
 from kernel.reference.models import Publication
 from kernel.reference.nouns import colour_shape, values_of
+from oem.catalogue.models import Series
 from oem.catalogue.nouns import BY_MODEL, NOUNS, Noun
 
 Values = Mapping[str, Any]
@@ -71,7 +72,7 @@ def import_entries(*, actor: Actor, noun: Noun, rows: Iterable[Values]) -> Impor
     """
     actor.require(Right.CATALOGUE_WRITE)
     known = {entry.pk: entry for entry in noun.master._default_manager.select_for_update(of=("self",))}
-    parents = _codes_of_parents(noun)
+    parents, brands = _codes_of_parents(noun), _brands_of_series(noun)
     problems: list[FieldError] = []
     ready: list[tuple[models.Model, dict[str, Any], bool]] = []
     seen: set[str] = set()
@@ -85,7 +86,7 @@ def import_entries(*, actor: Actor, noun: Noun, rows: Iterable[Values]) -> Impor
                 raise Invalid({noun.code: _("This code stands in the file twice.")}, code="code_twice")
             seen.add(code)
             _fill(noun, entry, row, noun.fields)
-            _check(noun, entry, parents=parents)
+            _check(noun, entry, parents=parents, brands=brands)
         except Invalid as error:
             problems += [FieldError(f"{number}.{e.field}".rstrip("."), e.code, e.message) for e in error.errors]
             if len(problems) >= 100:
@@ -101,6 +102,11 @@ def _codes_of_parents(noun: Noun) -> frozenset[str] | None:
     if not noun.parent:
         return None
     return frozenset(noun.above._default_manager.values_list("pk", flat=True))
+
+
+def _brands_of_series(noun: Noun) -> dict[str, str]:
+    """The brand of every series; only for nouns that fit some of them."""
+    return dict(Series.objects.values_list("code", "brand_id")) if "fits" in noun.fields else {}
 
 
 def _fill(noun: Noun, entry: models.Model, values: Values, fields: Iterable[str]) -> None:
@@ -121,6 +127,8 @@ def _typed(field: models.Field, name: str, value: Any) -> Any:
     if not isinstance(value, str):
         return value
     value = value.strip()
+    if name == "fits" and not value.startswith("["):
+        return value.replace(",", " ").replace(";", " ").split()
     if isinstance(field, models.JSONField):
         try:
             return json.loads(value or "[]")
@@ -131,8 +139,11 @@ def _typed(field: models.Field, name: str, value: Any) -> Any:
     return None if value == "" and field.null else value
 
 
-def _check(noun: Noun, entry: models.Model, *, parents: frozenset[str] | None) -> None:
-    """Check every field and bring it to its type. `parents`: codes known above; None asks the database."""
+def _check(
+    noun: Noun, entry: models.Model, *, parents: frozenset[str] | None, brands: Mapping[str, str] | None = None
+) -> None:
+    """Check every field and bring it to its type. `parents`: codes known above, `brands`: those of the series; None
+    asks the database."""
     problems: dict[str, list[str]] = {}
     try:
         entry.clean_fields(exclude={noun.parent, "changed_at"} - {""})
@@ -144,6 +155,8 @@ def _check(noun: Noun, entry: models.Model, *, parents: frozenset[str] | None) -
             problems[noun.parent] = [_("This field is required.")]
         elif not (above in parents if parents is not None else _exists(noun, above)):
             problems[noun.parent] = [_("There is no entry with this code.")]
+    if "fits" in noun.fields and not problems:
+        problems |= _fit_problems(entry, _brands_of_series(noun) if brands is None else brands)
     if "colours" in noun.fields and "colours" not in problems:
         problems |= _colour_problems(getattr(entry, "colours", None))
     until, since = getattr(entry, "on_sale_until", None), getattr(entry, "on_sale_from", None)
@@ -155,6 +168,19 @@ def _check(noun: Noun, entry: models.Model, *, parents: frozenset[str] | None) -
 
 def _exists(noun: Noun, code: str) -> bool:
     return noun.above._default_manager.filter(pk=code).exists()
+
+
+def _fit_problems(entry: Any, brands: Mapping[str, str]) -> dict[str, list[str]]:
+    """Brings the series that an entry fits into order; all of them is the same as none named."""
+    named = entry.fits
+    mine = sorted(code for code, brand in brands.items() if brand == entry.brand_id)
+    if not isinstance(named, list) or not all(isinstance(code, str) for code in named):
+        return {"fits": [_("Name the series by their codes.")]}
+    foreign = [code for code in named if code not in mine]
+    if foreign:
+        return {"fits": [_("The brand has no series %(code)s.") % {"code": foreign[0][:40]}]}
+    entry.fits = [] if set(named) == set(mine) else sorted(set(named))
+    return {}
 
 
 def _colour_problems(colours: Any) -> dict[str, list[str]]:

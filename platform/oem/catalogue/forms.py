@@ -7,8 +7,9 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from kernel.ui.forms import Form, ModelForm
+from kernel.ui.forms import Form, ModelForm, PillSelectMultiple
 from oem.catalogue.nouns import Noun
+from oem.catalogue.queries import series_names
 
 COLOUR_PARTS = ("code", "zh_hans", "zh_hant", "en", "hex")
 
@@ -37,17 +38,28 @@ class ColoursField(forms.CharField):
         return colours
 
 
+class FitsField(forms.MultipleChoiceField):
+    """Series by their names; none chosen means all of the brand."""
+
+    widget = PillSelectMultiple
+
+    def __init__(self, **kwargs: Any) -> None:
+        help_text = _("Choose none if it fits all series of its brand.")
+        super().__init__(label=_("Fits series"), required=False, help_text=help_text, choices=series_names, **kwargs)
+
+
 class EntryForm(ModelForm):
     """What the forms of all nouns have in common."""
 
     sections = [(_("More"), ["withdrawn_on"], "folded")]
-    wide = ("colours",)
+    wide = ("colours", "fits")
 
 
 def entry_form(noun: Noun, *, with_code: bool) -> Any:
     """The form of a noun's entries; the code can be given only to a new one."""
     fields = noun.fields if with_code else noun.fields[1:]
-    own = {"colours": ColoursField()} if "colours" in fields else {}
+    special: dict[str, Any] = {"colours": ColoursField, "fits": FitsField}
+    own = {name: field() for name, field in special.items() if name in fields}
     return forms.modelform_factory(noun.master, type("EntryForm", (EntryForm,), own), fields=fields)
 
 

@@ -11,6 +11,7 @@ from kernel.accounts.roles import Right
 from kernel.errors import Missing
 from kernel.reference.models import Publication
 from kernel.reference.nouns import values_of
+from oem.catalogue.models import Series
 from oem.catalogue.nouns import NOUNS, Noun
 
 
@@ -37,6 +38,11 @@ def access_entry_for_reading(noun: Noun, code: str, user: Any) -> Model:
     return found
 
 
+def series_names() -> list[tuple[str, str]]:
+    """All series by code, with brand and name in the active language."""
+    return [(one.pk, f"{one.brand.name} {one.name}") for one in Series.objects.select_related("brand")]
+
+
 def standings(publication: Publication | None) -> list[Standing]:
     """All nouns with their numbers: one query each."""
     newer = Q(changed_at__gt=publication.published_at) if publication else Q()
@@ -52,6 +58,9 @@ def unpublished_changes(noun: Noun, entry: Model) -> list[tuple[str, Any, Any]]:
     copy = noun.published._default_manager.filter(pk=entry.pk).first()
     before = values_of(copy) if copy else {}
     after = values_of(entry)
+    for values in (before, after):
+        if "fits" in values:
+            values["fits"] = ", ".join(values["fits"])
     return [
         (str(field.verbose_name), before.get(field.attname), after[field.attname])
         for field in noun.master._meta.concrete_fields

@@ -97,4 +97,6 @@ def _cell(noun: Noun, entry: Model, name: str) -> Any:
     value = getattr(entry, noun.field(name).attname)
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if name == "fits":
+        return " ".join(value)
     return json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value

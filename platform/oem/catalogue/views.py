@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -81,10 +82,14 @@ class EntryList(ListPage):
             Column("name", pgettext("thing", "Name"), sort=_name_field(), phone="title"),
             Column(self.noun.code, self.noun.field(self.noun.code).verbose_name, sort="pk", phone="subtitle"),
         ]
+        names = dict(queries.series_names()) if "fits" in self.noun.fields else {}
         for name in self.noun.fields[1:]:
             if name in _NOT_IN_LISTS:
                 continue
             label = self.noun.field(name).verbose_name
+            if name == "fits":
+                found.append(Column(name, label, value=partial(_fitting, names)))
+                continue
             if name == self.noun.parent:
                 found.append(Column(name, label, value=f"{name}.name", sort=f"{name}_id"))
             else:
@@ -106,6 +111,9 @@ class EntryList(ListPage):
                     choices=lambda: [(one.pk, one.name) for one in self.noun.above._default_manager.all()],
                 )
             )
+        if "fits" in self.noun.fields:
+            label = self.noun.field("fits").verbose_name
+            found.append(Choice("fits", label, choices=queries.series_names, where=_fits_series))
         for name, choices in _CHOICES.items():
             if name in self.noun.fields:
                 found.append(Choice(name, self.noun.field(name).verbose_name, choices=choices))
@@ -124,6 +132,14 @@ class EntryList(ListPage):
             url = reverse("catalogue:import", args=[self.noun.key])
             found.append({"label": _("Import"), "url": url, "icon": "upload", "variant": "plain"})
         return found
+
+
+def _fitting(names: Mapping[str, str], entry: Any) -> str:
+    return ", ".join(names.get(code, code) for code in entry.fits) or _("All series")
+
+
+def _fits_series(code: str) -> Q:
+    return Q(fits__contains=[code]) | Q(fits=[], brand__series=code)
 
 
 @requires(Right.NETWORK_READ)
@@ -214,6 +230,8 @@ def _facts(noun: Noun, entry: Model) -> list[tuple[Any, Any]]:
         value = getattr(entry, name)
         if name == "colours":
             value = ", ".join(colour["en"] for colour in value)
+        elif name == "fits":
+            value = _fitting(dict(queries.series_names()), entry)
         elif name == noun.parent:
             value = value.name
         elif field.choices:

@@ -26,6 +26,8 @@ READERS = (
     Right.NETWORK_READ,
 )
 
+FITS = "Codes of the series that it fits; empty: all series of its brand."
+
 
 class _Entry(serializers.Serializer[Any]):
     """What all entries have. `name` is in the language asked for."""
@@ -74,6 +76,7 @@ class VariantOut(_Entry):
 
 class LabourOperationOut(_Entry):
     brand = serializers.CharField(source="brand_id")
+    fits = serializers.ListField(child=serializers.CharField(), help_text=FITS)
     system = serializers.CharField()
     standard_hours = serializers.DecimalField(max_digits=5, decimal_places=2)
 
@@ -81,6 +84,7 @@ class LabourOperationOut(_Entry):
 class PartOut(_Entry):
     code = serializers.CharField(source="number")
     brand = serializers.CharField(source="brand_id")
+    fits = serializers.ListField(child=serializers.CharField(), help_text=FITS)
     causal_group = serializers.CharField()
     price = serializers.DecimalField(max_digits=12, decimal_places=2)
     currency = serializers.CharField()

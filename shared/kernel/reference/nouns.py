@@ -159,7 +159,16 @@ class VariantNoun(Coded):
         return super().may_be_chosen(on) and self.on_sale_from <= on and not ended
 
 
-class LabourOperationNoun(Coded):
+class Fitting(models.Model):
+    """What belongs to some series of its brand only: `fits` holds their codes, in order; none means all of them."""
+
+    fits = models.JSONField(_("Fits series"), default=list, blank=True)
+
+    class Meta:
+        abstract = True
+
+
+class LabourOperationNoun(Fitting, Coded):
     """A piece of workshop work with the manufacturer's standard time, in hours."""
 
     system = models.CharField(_("System"), max_length=20, choices=System)
@@ -171,7 +180,7 @@ class LabourOperationNoun(Coded):
         abstract = True
 
 
-class PartNoun(Named):
+class PartNoun(Fitting, Named):
     """A part that can be ordered and fitted. `causal_group` is the system it can be the cause of a fault in."""
 
     number = models.CharField(_("Part number"), max_length=40, primary_key=True, validators=[code_shape])

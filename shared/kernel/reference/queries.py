@@ -255,16 +255,22 @@ def _current(on: date | None) -> Q:
     return Q(withdrawn_on=None) | Q(withdrawn_on__gt=on or clock.today(CALENDAR))
 
 
-def labour_operations(text: str = "", *, brand: str = "", on: date | None = None) -> QuerySet[LabourOperation]:
-    """Operations that may be chosen, by words in code or names; slice it."""
-    found = LabourOperation.objects.filter(_matching(text, "code"), _current(on))
-    return found.filter(brand=brand) if brand else found
+def _for_car(brand: str, series: str) -> Q:
+    """What belongs to a car: of its brand, and for its series or for all; "" asks for any."""
+    condition = Q(brand=brand) if brand else Q()
+    return condition & (Q(fits=[]) | Q(fits__contains=[series])) if series else condition
 
 
-def parts(text: str = "", *, brand: str = "", on: date | None = None) -> QuerySet[Part]:
-    """Parts that may be chosen, by words in number or names; slice it."""
-    found = Part.objects.filter(_matching(text, "number"), _current(on))
-    return found.filter(brand=brand) if brand else found
+def labour_operations(
+    text: str = "", *, brand: str = "", series: str = "", on: date | None = None
+) -> QuerySet[LabourOperation]:
+    """Operations that may be chosen for a car, by words in code or names; slice it."""
+    return LabourOperation.objects.filter(_matching(text, "code"), _current(on), _for_car(brand, series))
+
+
+def parts(text: str = "", *, brand: str = "", series: str = "", on: date | None = None) -> QuerySet[Part]:
+    """Parts that may be chosen for a car, by words in number or names; slice it."""
+    return Part.objects.filter(_matching(text, "number"), _current(on), _for_car(brand, series))
 
 
 def fault_codes(text: str = "", *, on: date | None = None) -> QuerySet[FaultCode]:

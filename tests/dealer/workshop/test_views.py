@@ -214,6 +214,22 @@ def test_the_whole_job_page_by_page(adviser, order, job, north):
     assert text_of(adviser.get(f"{here}print/")).count("¥958") == 1
 
 
+def test_the_picker_offers_what_fits_the_car_and_finds_any_whole_code(north, job):
+    client = speak(north, "service_adviser", "en")
+    picker = f"/repair-orders/jobs/{job.pk}/lines/new/?kind=part&pay=warranty"
+    offered = text_of(client.get(picker))
+    assert "XH-3501-01" in offered
+    assert "XH-5207-01" not in offered, "it is for another series"
+    assert "XH-5207-01" not in text_of(client.get(f"{picker}&q=roof"))
+    asked = text_of(client.get(f"{picker}&q=xh-5207-01"))
+    assert "XH-5207-01" in asked
+    assert "For Tinglan only" in asked
+    assert "For Yaochuan only" in text_of(client.get(f"{picker}&q=YC-2101-01"))
+    client.post(picker, {"code": "XH-5207-01", "quantity": "1"})
+    with north.bound():
+        assert JobLine.objects.get().code == "XH-5207-01"
+
+
 def test_closing_says_what_is_missing_and_where_to_write_it(order, job, north):
     client = speak(north, "service_adviser", "en")
     client.post(f"/repair-orders/{order.pk}/start/")

@@ -143,6 +143,19 @@ def test_operations_parts_and_fault_codes_are_searched_in_every_language(wall, n
         assert list(queries.parts("\x00")) == list(queries.parts())
 
 
+def test_what_is_for_other_series_is_not_offered_for_a_car(wall, portal, north):
+    with north.bound():
+        assert [p.number for p in queries.parts("XH", series="XH-TL")] == ["XH-1001-01", "XH-3501-01", "XH-5207-01"]
+        assert [p.number for p in queries.parts("XH", series="XH-HF")] == ["XH-1001-01", "XH-3501-01"]
+        assert [p.number for p in queries.parts(brand="YC", series="YC-QC")] == ["YC-2101-01"]
+    with portal.bound():
+        rows = [{"code": "XH-ENG-010", "fits": "XH-TL"}]
+        actions.import_entries(actor=SYSTEM, noun=BY_KEY["labour-operations"], rows=rows)
+        actions.publish(actor=SYSTEM)
+        assert "XH-ENG-010" not in [o.code for o in queries.labour_operations(series="XH-HF")]
+        assert "XH-ENG-010" in [o.code for o in queries.labour_operations(series="XH-TL")]
+
+
 def test_the_tree_is_read_once_and_again_after_a_new_publication(wall, portal, monkeypatch):
     with portal.bound():
         with CaptureQueriesContext(connection) as captured:

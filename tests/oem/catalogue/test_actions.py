@@ -68,6 +68,9 @@ def test_an_added_entry_is_audited_and_not_yet_published(bound_portal, admin):
         ("labour-operations", {"standard_hours": "-1"}, "standard_hours"),
         ("labour-operations", {"name_zh_hant": ""}, "name_zh_hant"),
         ("labour-operations", {"price": "1"}, "price"),
+        ("labour-operations", {"fits": "YC-QC"}, "fits"),
+        ("labour-operations", {"fits": ["XH-HF", 1]}, "fits"),
+        ("labour-operations", {"fits": "[XH-HF"}, "fits"),
         ("variants", {"list_price": "1e99"}, "list_price"),
         ("variants", {"currency": "yuan"}, "currency"),
         ("variants", {"colours": "{"}, "colours"),
@@ -115,6 +118,24 @@ def test_an_import_adds_changes_and_leaves(bound_portal, admin):
     assert (done.added, done.changed, done.same) == (1, 1, 1)
     assert Part.objects.get(pk="XH-9-1").price == Decimal("9.9")
     assert Part.objects.get(pk="XH-1001-01").name_en == "Water pump assembly"
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("XH-TL", ["XH-TL"]),
+        ('["XH-HF"]', ["XH-HF"]),
+        (["XH-HF", "XH-HF"], ["XH-HF"]),
+        ("XH-TL, XH-HF", []),
+        ("", []),
+    ],
+)
+def test_an_entry_fits_the_series_named_and_all_is_the_same_as_none(bound_portal, admin, given, kept):
+    part = Part.objects.get(pk="XH-1001-01")
+    assert actions.change_entry(actor=admin, entry=part, values={"fits": given}).fits == kept
+    row = {"number": "XH-3501-01", "fits": given}
+    actions.import_entries(actor=admin, noun=BY_KEY["parts"], rows=[row])
+    assert Part.objects.get(pk="XH-3501-01").fits == kept
 
 
 def test_an_import_is_all_or_nothing_and_names_every_mistake(bound_portal, admin):

@@ -23,6 +23,8 @@ def written(noun, entries):
 
 def test_what_goes_out_comes_back_the_same(wall, portal):
     with portal.bound():
+        part = Part.objects.get(pk="XH-1001-01")
+        actions.change_entry(actor=SYSTEM, entry=part, values={"fits": ["XH-HF"]})
         for noun in NOUNS:
             content, number = written(noun, noun.master._default_manager.all())
             rows = spreadsheet.read(noun, content)

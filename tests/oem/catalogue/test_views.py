@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
@@ -60,11 +62,17 @@ def test_an_entry_is_added_changed_and_published(wall, portal):
         "price": "88.00",
         "currency": "CNY",
         "wear_part": "on",
+        "fits": ["XH-TL"],
     }
     assert client.post("/catalogue/parts/new/", sent).headers["Location"] == "/catalogue/parts/entries/XH-9-1/"
     assert client.post("/catalogue/parts/new/", sent).status_code == 422
     page = client.get("/catalogue/parts/entries/XH-9-1/").content.decode()
     assert "Wiper blades" in page
+    assert re.search(r'value="XH-TL"[^>]*checked', page)
+    assert "XH-9-1" in client.get("/catalogue/parts/?fits=XH-TL").content.decode()
+    others = client.get("/catalogue/parts/?fits=XH-HF").content.decode()
+    assert "XH-9-1" not in others
+    assert "XH-3501-01" in others, "what names no series fits all of its brand"
     changed = {**sent, "price": "-1"}
     refused = client.post("/catalogue/parts/entries/XH-9-1/", changed)
     assert refused.status_code == 422

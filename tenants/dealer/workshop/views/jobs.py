@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -12,15 +14,27 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from dealer.customers.models import Vehicle
 from dealer.workshop import actions, queries
 from dealer.workshop.forms import FreeLineForm, JobForm, LineForm, NewJobForm, TechnicianForm
 from dealer.workshop.models import Job, LineKind, PayType
 from dealer.workshop.views.orders import order_form
 from dealer.workshop.views.steps import form_page, page, step, succeeded
+from kernel import clock
 from kernel.accounts.access import requires
 from kernel.accounts.actors import Actor
 from kernel.accounts.roles import Right
-from kernel.reference.queries import catalogue, labour_operations, parts
+from kernel.reference.models import LabourOperation, Part
+from kernel.reference.queries import (
+    CALENDAR,
+    brand_name,
+    catalogue,
+    labour_operations,
+    operation,
+    part,
+    parts,
+    series_name,
+)
 
 _WRITE = requires(Right.SERVICE_WRITE)
 _WORK = requires(Right.SERVICE_WRITE, Right.SERVICE_WRITE_OWN)
@@ -100,6 +114,41 @@ def remove(request: HttpRequest, id: str) -> HttpResponseBase:
 # -- lines -----------------------------------------------------------------------------------------------------
 
 
+def _found(vehicle: Vehicle, kind: str, text: str) -> list[tuple[LabourOperation | Part, bool]]:
+    """The entries that the words fit and that fit the car, as far as the catalogue knows its brand and series.
+
+    A whole code is found whatever car it is for, because who types it knows it; then the second value is True.
+    """
+    tree = catalogue()
+    brand = vehicle.brand if vehicle.brand in tree.brands else ""
+    series = vehicle.series if vehicle.series in tree.series else ""
+    found: QuerySet[Any]
+    named: LabourOperation | Part | None
+    if kind == LineKind.LABOUR:
+        found, named = labour_operations(text, brand=brand, series=series), operation(text.upper())
+    elif kind == LineKind.PART:
+        found, named = parts(text, brand=brand, series=series), part(text.upper())
+    else:
+        return []
+    entries = list(found[:SHOWN])
+    if named is None or named in entries or not named.may_be_chosen(clock.today(CALENDAR)):
+        return [(one, False) for one in entries]
+    return [(named, True), *((one, False) for one in entries[: SHOWN - 1])]
+
+
+def _entry(found: LabourOperation | Part, *, foreign: bool, rate: Decimal | None) -> dict[str, Any]:
+    """An entry as the picker shows it; `foreign` names the cars that it is for when it is not for this one."""
+    shown: dict[str, Any] = {"code": found.pk, "name": found.name}
+    if isinstance(found, Part):
+        shown |= {"amount": found.price, "wear": found.wear_part, "part": True}
+    else:
+        hours = found.standard_hours
+        shown |= {"hours": hours, "amount": None if rate is None else hours * rate}
+    if foreign:
+        shown["foreign"] = ", ".join(series_name(code) for code in found.fits) or brand_name(found.brand_id)
+    return shown
+
+
 def _picked(request: HttpRequest, job: Job) -> dict[str, Any]:
     """What the picker shows: the kind and pay type chosen, and the entries that the words fit."""
     kind = request.GET.get("kind", "")
@@ -107,20 +156,9 @@ def _picked(request: HttpRequest, job: Job) -> dict[str, Any]:
     pay = request.GET.get("pay", "")
     pay = pay if pay in PayType.values else PayType.CUSTOMER
     text = request.GET.get("q", "").strip()[:60]
-    brand = job.repair_order.vehicle.brand
-    brand = brand if brand in catalogue().brands else ""
     rate = queries.rates().get(pay)
-    entries: list[dict[str, Any]] = []
-    if kind == LineKind.LABOUR:
-        for entry in labour_operations(text, brand=brand)[:SHOWN]:
-            hours = entry.standard_hours
-            amount = None if rate is None else hours * rate
-            entries.append({"code": entry.code, "name": entry.name, "hours": hours, "amount": amount})
-    elif kind == LineKind.PART:
-        for part in parts(text, brand=brand)[:SHOWN]:
-            entries.append(
-                {"code": part.number, "name": part.name, "amount": part.price, "wear": part.wear_part, "part": True}
-            )
+    found = _found(job.repair_order.vehicle, kind, text)
+    entries = [_entry(one, foreign=foreign, rate=rate) for one, foreign in found]
     here = reverse("workshop:add_line", args=[job.pk])
     return {
         "job": job,
