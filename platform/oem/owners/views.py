@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -235,7 +236,7 @@ def sharing_card(one: queries.SharingOfOwners) -> dict[str, Any]:
     return {
         "dealership": one.dealership,
         "silent": one.last.silent(clock.now()),
-        "begun": one.begun,
+        "first": None if one.begun else timezone.localtime(one.last.at).date() + timedelta(days=1),
         "last": one.last.at,
         "rows": one.rows,
         "chart": chart,

@@ -181,7 +181,10 @@ def test_a_dealership_that_has_just_changed_to_counts_is_not_missing(present, po
         # What a change to counts sends at once: the report of yesterday, when names still came.
         counts(north.id, TODAY - timedelta(days=1), None, event_at=NOW)
     page = text(analyst, "/owners/")
-    assert "It shares counts only. A day is counted when it is over: the first figures arrive tomorrow." in page
+    assert (
+        "Counts only since 20 May 2026. A day is counted when it is over: the first figures arrive on 21 May 2026."
+        in page
+    )
     assert "1 owner stands in the list from before. It stays until it is withdrawn" in page
     assert "On 19 May 2026" not in page
     with portal.bound():
