@@ -1,4 +1,4 @@
-"""What the apps of the portal have for the start page. Importing it registers them."""
+"""The portal's start page, and what its apps have for it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from kernel.accounts.models import User
 from kernel.accounts.roles import Right
 from kernel.reference.queries import car_name
 from kernel.ui.templatetags import ui
+from kernel.ui.worklist import SHOWN, Line, Worklist
 from oem.aftersales.queries import waiting_claims
-from oem.insight.home import SHOWN, Line, register
 from oem.leads import desk, queries
 from oem.leads.models import Lead, LeadState
 from oem.leads.words import channel_name
 from oem.network.models import Dealership, DealershipState
 from oem.network.queries import dealership_names
+
+worklist = Worklist()
 
 
 def _car(lead: Lead) -> str:
@@ -41,7 +43,7 @@ def leads_at_desk(user: User) -> Iterator[Line]:
             facts=[channel_name(lead.channel)],
             phone=lead.phone,
             who=lead.name,
-            at=lead.received_at,
+            since=lead.received_at,
         )
 
 
@@ -70,10 +72,9 @@ def claims_to_decide(user: User) -> Iterator[Line]:
             title=claim.number or claim.vin or str(claim.pk)[:8],
             url=reverse("aftersales:claim", args=[claim.pk]),
             step=_("Decide"),
-            step_url=reverse("aftersales:claim", args=[claim.pk]),
             text=" · ".join(filter(None, [names.get(claim.dealership, ""), claim.complaint[:80]])),
             facts=[asked],
-            at=claim.submitted_at,
+            since=claim.submitted_at,
         )
 
 
@@ -85,10 +86,9 @@ def stuck_messages(user: User) -> Iterator[Line]:
             title=exchange_words.contract_name(row.contract),
             url=reverse("exchange:message", args=[row.id]),
             step=_("Decide"),
-            step_url=reverse("exchange:message", args=[row.id]),
             text=exchange_words.reason(row.reason),
             facts=[names.get(row.sender, "")],
-            at=row.received_at,
+            since=row.received_at,
         )
 
 
@@ -100,14 +100,13 @@ def dealerships_not_ready(user: User) -> Iterator[Line]:
             title=one.short_name,
             url=reverse("network:joining", args=[one.slug]),
             step=_("Look at the set-up"),
-            step_url=reverse("network:joining", args=[one.slug]),
-            at=one.created_at,
+            since=one.created_at,
             state=one.state,
             state_label=DealershipState(one.state).label,
         )
 
 
-register(
+worklist.register(
     "leads.desk",
     leads_at_desk,
     [Right.LEADS_ROUTE],
@@ -116,7 +115,7 @@ register(
     tone="warning",
     more_url_name="leads:desk",
 )
-register(
+worklist.register(
     "claims",
     claims_to_decide,
     [Right.CLAIMS_DECIDE],
@@ -126,7 +125,7 @@ register(
     tone="warning",
     more_url_name="aftersales:worklist",
 )
-register(
+worklist.register(
     "exchange.stuck",
     stuck_messages,
     [Right.EXCHANGE_REPAIR],
@@ -136,7 +135,7 @@ register(
     tone="error",
     more_url_name="exchange:overview",
 )
-register(
+worklist.register(
     "network.joining",
     dealerships_not_ready,
     [Right.NETWORK_WRITE],
@@ -146,7 +145,7 @@ register(
     tone="info",
     more_url_name="network:list",
 )
-register(
+worklist.register(
     "leads.offered",
     leads_offered,
     [Right.LEADS_ROUTE],

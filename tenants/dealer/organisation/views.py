@@ -19,13 +19,12 @@ from dealer.organisation import actions, logos, queries
 from dealer.organisation.forms import EmployeeForm, LogoForm, ProfileForm, SiteForm
 from dealer.organisation.models import Duty
 from dealer.organisation.search import target_for
-from dealer.organisation.today import sections_for
+from dealer.organisation.today import worklist
 from kernel.accounts.access import find, open_to_all, requires, signed_in
 from kernel.accounts.actors import Actor
 from kernel.accounts.models import User
 from kernel.accounts.roles import Right, Role
 from kernel.errors import Invalid, Missing
-from kernel.ui import navigation
 from kernel.ui.lists import Choice, Column, ListPage, Search
 
 page = require_http_methods(["GET", "HEAD", "POST"])
@@ -41,11 +40,7 @@ def _status(form: Any) -> int:
 @require_GET
 def today(request: HttpRequest) -> HttpResponseBase:
     """The start page: what this person has to do, the most urgent first."""
-    sections = sections_for(request.user)
-    jobs = []
-    if not sections:
-        jobs = [entry for item, entry in navigation.entries(request) if not item.menu and item.key not in _NO_JOBS]
-    return render(request, "organisation/today.html", {"sections": sections, "jobs": jobs})
+    return worklist.page(request, title=_("Today"), no_jobs=_NO_JOBS)
 
 
 @signed_in

@@ -16,7 +16,7 @@ from kernel.accounts.roles import Right
 @pytest.fixture
 def sources(monkeypatch):
     """No sections but those of the test."""
-    monkeypatch.setattr(today, "_sources", {})
+    monkeypatch.setattr(today.worklist, "sources", {})
 
 
 def lines(number, **more):
@@ -28,9 +28,9 @@ def test_sections_come_by_order_and_right(wall, north, sources):
     today.register("a", lambda user: lines(1), [Right.LEADS_WORK_OWN], title="First", order=10)
     today.register("c", lambda user: lines(1), [Right.SALES_APPROVE], title="Managers", order=5)
     with north.bound():
-        consultant = [s.source.title for s in today.sections_for(north.user("sales_consultant"))]
-        manager = [s.source.title for s in today.sections_for(north.user("sales_manager"))]
-        stranger = today.sections_for(north.user("it_admin"))
+        consultant = [s.source.title for s in today.worklist.sections_for(north.user("sales_consultant"))]
+        manager = [s.source.title for s in today.worklist.sections_for(north.user("sales_manager"))]
+        stranger = today.worklist.sections_for(north.user("it_admin"))
     assert consultant == ["First", "Second"]
     assert manager == ["Managers", "First", "Second"]
     assert stranger == []
@@ -46,7 +46,7 @@ def test_a_section_shows_a_few_lines_and_asks_for_no_more(wall, north, sources):
 
     today.register("a", provider, [Right.LEADS_WORK_OWN], title="Many")
     with north.bound():
-        (section,) = today.sections_for(north.user("sales_consultant"))
+        (section,) = today.worklist.sections_for(north.user("sales_consultant"))
     assert len(section.lines) == today.SHOWN
     assert section.more
     assert len(asked) == today.SHOWN + 1

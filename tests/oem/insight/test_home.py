@@ -13,8 +13,9 @@ from kernel import clock
 from kernel.accounts.actors import SYSTEM
 from kernel.accounts.models import User
 from kernel.accounts.roles import PORTAL_ROLES, Right, Role
+from kernel.ui.worklist import SHOWN, Line
 from oem.aftersales.models import Claim
-from oem.insight import home
+from oem.insight.worklists import worklist
 from oem.leads import actions, desk
 from oem.leads.models import Lead
 from oem.network.models import Dealership, DealershipState
@@ -110,15 +111,15 @@ def test_the_page_costs_the_same_queries_however_much_there_is_to_do(wall, porta
 def test_a_section_is_registered_shown_in_order_and_cut(wall, portal):
     def lines(user):
         for n in range(20):
-            yield home.Line(title=f"line {n}", url="/")
+            yield Line(title=f"line {n}", url="/")
 
-    home.register("a.test", lines, [Right.LEADS_READ], title="A test section", order=1)
+    worklist.register("a.test", lines, [Right.LEADS_READ], title="A test section", order=1)
     try:
         desk_user, analyst = portal.user("lead_desk"), portal.user("crm_analyst")
         with portal.bound():
-            (section,) = home.sections_for(desk_user)
-            assert home.sections_for(analyst) == []
+            (section,) = worklist.sections_for(desk_user)
+            assert worklist.sections_for(analyst) == []
     finally:
-        home.unregister("a.test")
-    assert [line.title for line in section.lines] == [f"line {n}" for n in range(home.SHOWN)]
+        worklist.unregister("a.test")
+    assert [line.title for line in section.lines] == [f"line {n}" for n in range(SHOWN)]
     assert section.more
