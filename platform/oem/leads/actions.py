@@ -11,7 +11,7 @@ import json
 import logging
 import secrets
 import time
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -31,7 +31,7 @@ from kernel.audit import record as audit
 from kernel.automotive import names, phone, regions
 from kernel.contracts import SPOKEN, LeadEvent, LeadOutcome, LeadStage, Purpose, SalesLead
 from kernel.errors import Conflict, Invalid
-from kernel.reference.queries import CALENDAR, match_car
+from kernel.reference.queries import match_car
 from kernel.transitions import may_move, move
 from oem.leads import hints, queries, routing
 from oem.leads.adf import ParsedLead, Price, Vehicle, document_hash, fingerprint, parse
@@ -435,8 +435,7 @@ def _contract(lead: Lead) -> SalesLead:
 
 def _recall(lead: Lead, *, actor: Actor) -> None:
     """Take a lead back from the dealership that holds it; what it knows becomes a stub there."""
-    if lead.dealership is None:
-        return
+    assert lead.dealership is not None
     lead.fence += 1
     lead.save(update_fields=["fence"])
     Offer.objects.filter(lead=lead, state=OfferState.OPEN).update(state=OfferState.RECALLED, answered_at=clock.now())
@@ -466,10 +465,11 @@ def expire_offers(*, actor: Actor = SYSTEM) -> int:
     open_ones = Offer.objects.filter(state=OfferState.OPEN, respond_before__lt=now - GRACE)
     if not clock.in_history():
         open_ones = open_ones.filter(recorded_at__lt=now - RESPOND_WITHIN)
-    due = open_ones.select_for_update(skip_locked=True).order_by("respond_before")[:200]
+    # The lead first, as everywhere. One that the desk has in hand waits for the next pass.
+    due = open_ones.select_related("lead").select_for_update(of=("lead",), skip_locked=True, no_key=True)
     passed = 0
     drained = dict(Watermark.objects.values_list("sender", "drained_at"))
-    for offer in due:
+    for offer in due.order_by("respond_before")[:200]:
         waiting = Inbox.objects.filter(
             sender=offer.dealership, subject=offer.lead_id, state__in=[InboxState.RECEIVED, InboxState.REFUSED]
         ).exists()
@@ -478,7 +478,7 @@ def expire_offers(*, actor: Actor = SYSTEM) -> int:
             _pass_on(offer, actor=actor)
             passed += 1
         elif now > offer.respond_before + UNREACHABLE_AFTER:
-            lead = _locked(offer.lead_id)
+            lead = offer.lead
             if lead.state == LeadState.OFFERED and lead.fence == offer.fence and not _at_desk(lead):
                 _note(lead, "desk", actor=actor, dealership=offer.dealership, reason="dealership_unreachable")
                 passed += 1
@@ -491,9 +491,10 @@ def _at_desk(lead: Lead) -> bool:
 
 
 def _pass_on(offer: Offer, *, actor: Actor) -> None:
-    lead = _locked(offer.lead_id)
-    offer.state, offer.answered_at = OfferState.EXPIRED, clock.now()
-    offer.save(update_fields=["state", "answered_at"])
+    """End an offer, whose lead is locked, and offer the lead to the next one, if this was the last word about it."""
+    lead = offer.lead
+    still_open = Offer.objects.filter(id=offer.id, state=OfferState.OPEN)
+    still_open.update(state=OfferState.EXPIRED, answered_at=clock.now())
     if lead.fence != offer.fence or lead.state != LeadState.OFFERED:
         return
     move(lead, "state", LeadState.EXPIRED, TRANSITIONS)
@@ -537,8 +538,7 @@ def reassign(*, lead_id: UUID, dealership: UUID, reason: str, actor: Actor) -> L
     _may_receive(dealership)
     if lead.state in (LeadState.OFFERED, *WORKED):
         _recall(lead, actor=actor)
-    if lead.state != LeadState.ROUTED:
-        move(lead, "state", LeadState.ROUTED, {**TRANSITIONS, LeadState.RECEIVED: {LeadState.ROUTED}})
+    move(lead, "state", LeadState.ROUTED, {**TRANSITIONS, LeadState.ROUTED: {LeadState.ROUTED}})
     lead.save(update_fields=["state"])
     _decide_by_hand(lead, dealership, actor=actor, reason=reason)
     return lead
@@ -738,8 +738,3 @@ def work_waiting(*, actor: Actor = SYSTEM, seconds: float = 60.0) -> bool:
             return True
     expire_offers(actor=actor)
     return False
-
-
-def today() -> date:
-    """The calendar day of the network."""
-    return clock.today(CALENDAR)

@@ -8,12 +8,18 @@ from uuid import uuid4
 
 import pytest
 from django.conf import settings
+from django.db import OperationalError, connection, transaction
+from tests.exchange.test_courier import committed_superuser
 
+from exchange import courier, inbox
 from exchange.models import Ledger, Payload
+from exchange.outbound import send_down
 from kernel import clock
 from kernel.accounts.actors import EXCHANGE, SYSTEM
-from kernel.contracts import LeadEvent, LeadOutcome
+from kernel.contracts import LeadEvent, LeadOutcome, Purpose
 from kernel.errors import Conflict, Forbidden, Invalid
+from kernel.tenancy.bindings import Courier, bound
+from kernel.testing.clocks import at
 from oem.leads import actions, routing
 from oem.leads.models import TRANSITIONS, Door, Lead, LeadState, Offer, OfferState, RawBytes, Routing
 
@@ -177,8 +183,6 @@ def test_an_answer_about_a_lead_never_offered_is_refused(desk, south):
 
 
 def test_an_offer_goes_on_only_after_the_mailbox_was_seen_empty(committed, portal):
-    from exchange import courier
-
     with portal.bound():
         lead = take_in()
         actions.route_lead(lead_id=lead.id, actor=SYSTEM)
@@ -272,8 +276,8 @@ def test_waiting_leads_are_routed_together_and_a_market_counts_its_own_offers(de
 
 def test_a_lead_that_cannot_be_routed_goes_to_the_desk_and_holds_up_nobody(desk, north):
     broken, sound = take_in(mail="one@example.com"), take_in(mail="two@example.com")
-    at = clock.now()
-    Offer.objects.create(lead=broken, fence=1, dealership=north.id, offered_at=at, respond_before=at)  # a torn repair
+    now = clock.now()
+    Offer.objects.create(lead=broken, fence=1, dealership=north.id, offered_at=now, respond_before=now)  # a torn repair
     assert actions.work_waiting(actor=desk) is False
     broken.refresh_from_db()
     sound.refresh_from_db()
@@ -308,3 +312,181 @@ def test_two_workers_never_route_one_lead_twice(committed, portal):
         assert sum(counts) == 30
         assert Routing.objects.count() == Offer.objects.count() == 30
         assert set(Lead.objects.values_list("state", "fence")) == {(LeadState.OFFERED, 1)}
+
+
+def overdue(lead: Lead, *, by: timedelta = timedelta(minutes=2)) -> Lead:
+    """The lead offered, and the time to answer over."""
+    actions.route_lead(lead_id=lead.id, actor=SYSTEM)
+    due = clock.now() - by
+    Offer.objects.filter(lead=lead).update(respond_before=due, recorded_at=due - timedelta(hours=1))
+    lead.refresh_from_db()
+    return lead
+
+
+def see_mailboxes_empty(*sides) -> None:
+    """The courier saw these dealerships' mailboxes empty just now."""
+    with bound(Courier()):
+        everyone = courier.parties()
+        courier.mark_drained([everyone[side.id] for side in sides], clock.now())
+
+
+def test_while_answers_are_applied_no_offer_goes_on(committed, portal, north, south):
+    with portal.bound():
+        lead = overdue(take_in())
+    see_mailboxes_empty(north, south)
+    with committed_superuser(committed) as cursor:
+        cursor.connection.autocommit = False
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"inbox {portal.id}"])
+        with portal.bound():
+            assert actions.expire_offers() == 0
+            assert lead.offers.get().state == OfferState.OPEN
+        cursor.connection.rollback()
+    with portal.bound():
+        assert actions.expire_offers() == 1
+
+
+def test_a_lead_that_the_desk_has_in_hand_is_left_to_the_next_pass(committed, portal, north, south):
+    with portal.bound():
+        first, second = (overdue(take_in(mail=f"{n}@example.com")) for n in "ab")
+    see_mailboxes_empty(north, south)
+    with committed_superuser(committed) as cursor:
+        cursor.connection.autocommit = False
+        cursor.execute("SELECT 1 FROM oem.leads_lead WHERE id = %s FOR UPDATE", [str(first.id)])
+        with portal.bound():
+            assert actions.expire_offers() == 1
+            assert [lead.offers.get(fence=1).state for lead in (first, second)] == ["open", "expired"]
+        cursor.connection.rollback()
+    with portal.bound():
+        assert actions.expire_offers() == 1
+
+
+def test_an_offer_with_an_answer_that_waits_here_does_not_go_on(committed, portal, north, south):
+    with portal.bound():
+        lead = overdue(take_in())
+    holder = north if lead.dealership == north.id else south
+    with holder.bound():
+        send_down(
+            LeadOutcome(lead_id=lead.id, fence=1, event=LeadEvent.ACCEPTED, at=clock.now() - timedelta(minutes=5)),
+            to=portal.id,
+            subject=lead.id,
+            purpose=Purpose.LEAD_HANDLING,
+            actor=SYSTEM,
+            event_at=clock.now(),
+        )
+    courier.sweep()
+    see_mailboxes_empty(north, south)
+    with portal.bound():
+        assert actions.expire_offers() == 0
+        inbox.drain()
+        lead.refresh_from_db()
+        assert (lead.state, lead.dealership) == (LeadState.ACCEPTED, holder.id)
+
+
+def test_in_a_story_of_the_past_offers_go_on_without_a_mailbox(desk):
+    lead = take_in()
+    actions.route_lead(lead_id=lead.id, actor=SYSTEM)
+    lead.refresh_from_db()
+    with at(lead.respond_before + actions.GRACE + timedelta(seconds=1)):
+        assert actions.expire_offers() == 1
+    assert lead.offers.get(fence=1).state == OfferState.EXPIRED
+
+
+def test_an_offer_that_was_left_open_ends_without_touching_what_came_after_it(committed, portal, north, south):
+    with portal.bound():
+        lead = overdue(take_in())
+        with transaction.atomic():
+            answer(lead, LeadEvent.RETURNED)  # its acceptance was skipped by a person
+        lead.refresh_from_db()
+        assert (lead.state, lead.fence) == (LeadState.OFFERED, 2)
+    see_mailboxes_empty(north, south)
+    with portal.bound():
+        assert actions.expire_offers() == 1
+        assert {offer.fence: offer.state for offer in lead.offers.all()} == {1: "expired", 2: "open"}
+        fence, dealership = lead.fence, lead.dealership
+        lead.refresh_from_db()
+        assert (lead.state, lead.fence, lead.dealership) == (LeadState.OFFERED, fence, dealership)
+
+
+def test_leads_of_people_who_cannot_be_told_apart_are_no_duplicates(desk):
+    unknown = "<name part='full'>匿名</name>"
+    document = ADF.format(make="星河", model="禾风", mail="").replace(
+        '<phone type="cellphone">13800138000</phone>', unknown
+    )
+    for position in range(2):
+        _intake, (lead,) = actions.take_in_adf(
+            data=(document + "\n" * position).encode(), content_type="", source="site", actor=SYSTEM
+        )
+        assert lead.fingerprint == ""
+        actions.route_lead(lead_id=lead.id, actor=SYSTEM)
+        lead.refresh_from_db()
+        assert lead.state == LeadState.OFFERED
+
+
+@pytest.mark.parametrize("before", ["received", "needs_review", "offered", "contacted"])
+def test_a_lead_is_given_to_a_dealership_from_wherever_it_is(desk, south, north, before):
+    unreadable = {"data": b"\x00 nonsense", "content_type": "", "source": "", "actor": SYSTEM}
+    lead = actions.take_in_adf(**unreadable)[1][0] if before == "needs_review" else take_in()
+    if before in ("offered", "contacted"):
+        actions.route_lead(lead_id=lead.id, actor=SYSTEM)
+    told = [LeadEvent.ACCEPTED, LeadEvent.CONTACTED] if before == "contacted" else []
+    for event in told:
+        answer(lead, event)
+    lead.refresh_from_db()
+    assert lead.state == before
+    held_by = lead.dealership
+    other = south.id if held_by != south.id else north.id
+    actions.reassign(lead_id=lead.id, dealership=other, reason="", actor=desk)
+    lead.refresh_from_db()
+    assert (lead.state, lead.dealership, lead.offers.first().dealership) == (LeadState.OFFERED, other, other)
+    assert not lead.events.filter(code="by_hand").exists()
+    assert Ledger.objects.filter(receiver=held_by, subject=lead.id, seq=2).exists() is (held_by is not None)
+
+
+def test_a_lead_that_has_ended_is_not_given_away(desk, north):
+    lead = take_in()
+    actions.close_lead(lead_id=lead.id, reason="a test", actor=desk)
+    with pytest.raises(Conflict) as refusal:
+        actions.reassign(lead_id=lead.id, dealership=north.id, reason="", actor=desk)
+    assert refusal.value.code == "ended"
+    assert not lead.offers.exists()
+
+
+def test_a_message_that_comes_again_is_told_once(desk):
+    lead = take_in()
+    actions.route_lead(lead_id=lead.id, actor=SYSTEM)
+    lead.refresh_from_db()
+    outcome = LeadOutcome(lead_id=lead.id, fence=1, event=LeadEvent.ACCEPTED, at=clock.now())
+    message = uuid4()
+    told = [
+        actions.apply_outcome(outcome, sender=lead.dealership, message=message, actor=EXCHANGE) for _again in range(2)
+    ]
+    assert told == ["applied", "known"]
+    assert lead.events.filter(code="accepted").count() == 1
+
+
+def test_how_warm_a_lead_is_comes_from_the_dealership(desk):
+    lead = take_in()
+    actions.route_lead(lead_id=lead.id, actor=SYSTEM)
+    seen = []
+    for event, temperature in ((LeadEvent.ACCEPTED, None), (LeadEvent.CONTACTED, "hot"), (LeadEvent.QUOTED, None)):
+        answer(lead, event, temperature=temperature)
+        lead.refresh_from_db()
+        seen.append(lead.temperature)
+    assert seen == ["", "hot", "hot"]
+
+
+def test_a_server_that_is_in_trouble_is_no_fault_of_the_lead(committed, portal):
+    with portal.bound():
+        lead = take_in()
+    with committed_superuser(committed) as cursor:
+        cursor.connection.autocommit = False
+        cursor.execute("LOCK TABLE oem.leads_routing IN ACCESS EXCLUSIVE MODE")
+        with portal.bound(), pytest.raises(OperationalError, match="lock timeout"), transaction.atomic():
+            with connection.cursor() as mine:
+                mine.execute("SET LOCAL lock_timeout = '50ms'")
+            actions.route_some()
+        cursor.connection.rollback()
+    with portal.bound():
+        lead.refresh_from_db()
+        assert lead.state == LeadState.RECEIVED
+        assert actions.route_some() == 1
