@@ -19,6 +19,14 @@ PROCESS = os.environ.get("DEALERNET_PROCESS", "command")
 DATA_DIR = Path(os.environ.get("DEALERNET_DATA", ".dealernet")).resolve()
 BASE_DOMAIN = os.environ.get("DEALERNET_BASE_DOMAIN", "localhost")
 MANUFACTURER_NAME = os.environ.get("DEALERNET_MANUFACTURER_NAME", "Xinghe Motors")
+#: The name in the languages of the pages: those given, else the one name; the invented manufacturer has its own.
+MANUFACTURER_NAMES = {
+    language: os.environ.get(
+        f"DEALERNET_MANUFACTURER_NAME_{language.upper().replace('-', '_')}",
+        invented if MANUFACTURER_NAME == "Xinghe Motors" else MANUFACTURER_NAME,
+    )
+    for language, invented in {"zh-hans": "星河汽车", "zh-hant": "星河汽車", "en": "Xinghe Motors"}.items()
+}
 DEMO = os.environ.get("DEALERNET_DEMO", "") == "1"
 
 DEBUG = False

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
@@ -108,7 +109,7 @@ def prepare(
         with clock.history(since, _PERMIT):
             _people(seed, "portal", sorted(PORTAL_ROLES))
     say("Setting up the dealerships north, east and south …")
-    _provision(steward_works)
+    _provision(seed, steward_works)
     with bound(Portal()), coming_from(Origin.DEMO):
         network.load(actor=SYSTEM)
     for slug in network.SLUGS:
@@ -119,13 +120,13 @@ def prepare(
             _levels(slug)
 
 
-def _provision(steward_works: Callable[[], Any] | None) -> None:
+def _provision(seed: int, steward_works: Callable[[], Any] | None) -> None:
     there = set(Tenant.objects.filter(kind=Kind.DEALERSHIP, state=State.ACTIVE).values_list("slug", flat=True))
     waiting: list[UUID] = []
     with bound(Portal()):
         for slug in network.SLUGS:
             if slug not in there:
-                waiting.append(_ask(slug))
+                waiting.append(_ask(seed, slug))
     deadline = time.monotonic() + PATIENCE
     while waiting:
         if steward_works is not None:
@@ -143,7 +144,7 @@ def _provision(steward_works: Callable[[], Any] | None) -> None:
     directory.forget()
 
 
-def _ask(slug: str) -> UUID:
+def _ask(seed: int, slug: str) -> UUID:
     """The request to the steward; one that waits already is not made twice."""
     known = StewardRequest.objects.filter(
         verb="provision", arguments__slug=slug, state__in=[RequestState.WAITING, RequestState.RUNNING]
@@ -162,6 +163,7 @@ def _ask(slug: str) -> UUID:
     ]
     sites[0]["departments"] = ["sales", "service", "customer_relations", "parts", "finance", "administration"]
     province, city = (regions.find_region(str(master[level])) for level in ("province", "city"))
+    signer = next(one for one in _staff(seed, slug, sorted(DEALERSHIP_ROLES)) if one.role == Role.GENERAL_MANAGER)
     arguments = {
         "id": str(dealership_id(slug)),
         "slug": slug,
@@ -172,6 +174,7 @@ def _ask(slug: str) -> UUID:
         "city": city.name if city else "",
         "address": master["address"],
         "sites": sites,
+        "signed_by": signer.name,
         **COLOURS[slug],
     }
     return StewardRequest.objects.create(verb="provision", arguments=arguments, requested_by="dealernet demo").id
@@ -180,24 +183,41 @@ def _ask(slug: str) -> UUID:
 # -- people ----------------------------------------------------------------------------------------------------
 
 
-def _people(seed: int, slug: str, roles: list[Role]) -> None:
-    """One person a role who may sign in, named like the role, and colleagues without a password."""
-    known = set(User.objects.values_list("login", flat=True))
+@dataclass(frozen=True)
+class Colleague:
+    """Somebody of the staff; `place` 0 is the one of a role who may sign in."""
+
+    role: Role
+    place: int
+    login: str
+    name: str
+    reading: str
+
+
+def _staff(seed: int, slug: str, roles: list[Role]) -> Iterator[Colleague]:
+    """One person a role, whose sign-in name is the role's, and colleagues; the same for the same seed."""
     rng = chance(seed, "people", slug)
     for role in roles:
         for place in range(1 + MORE.get(role, 0)):
             surname, given, _sex = name_of(rng)
             reading = pinyin(surname + given).replace(" ", "")
             login = str(role) if place == 0 else f"{reading}.{role}.{place}"[:60]
-            if login not in known:
-                add_person(
-                    actor=SYSTEM,
-                    login=login,
-                    name=surname + given,
-                    role=role,
-                    email=f"{reading}@{slug}.example.com",
-                    password=PASSWORD if place == 0 else None,
-                )
+            yield Colleague(role, place, login, surname + given, reading)
+
+
+def _people(seed: int, slug: str, roles: list[Role]) -> None:
+    """The staff's accounts; only one person a role has a password."""
+    known = set(User.objects.values_list("login", flat=True))
+    for one in _staff(seed, slug, roles):
+        if one.login not in known:
+            add_person(
+                actor=SYSTEM,
+                login=one.login,
+                name=one.name,
+                role=one.role,
+                email=f"{one.reading}@{slug}.example.com",
+                password=PASSWORD if one.place == 0 else None,
+            )
 
 
 def _house(seed: int, slug: str) -> None:

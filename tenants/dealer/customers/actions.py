@@ -40,6 +40,7 @@ from kernel.accounts.roles import Department, Right, Role
 from kernel.automotive import names, odometer, phone, regions, vin
 from kernel.contracts import Purpose
 from kernel.errors import Conflict, FieldError, Invalid
+from kernel.tenancy.manufacturer import in_words
 
 TEXT = str | Promise
 #: The fields of a customer that people type; every other column is worked out.
@@ -504,7 +505,7 @@ def record_consent(
         kinds=list(text.kinds),
         channels=[channel for channel in channels if channel in Channel.values],
         text_version=text.version,
-        text_hash=consent_texts.digest(text.filled(language, text_names())),
+        text_hash=consent_texts.digest(text.filled(language, text_names(language))),
         text_language=language,
         given_at=moment,
         means=means,
@@ -553,10 +554,14 @@ def withdraw_consent(
     return consent
 
 
-def text_names() -> dict[str, str]:
-    """The names that consent texts are filled with."""
+def text_names(language: str) -> dict[str, str]:
+    """The names that consent texts in a language are filled with."""
     mine = profile()
-    return {"dealer": mine.name, "dealer_phone": mine.phone or "–", "manufacturer": mine.manufacturer_name}
+    return {
+        "dealer": mine.name,
+        "dealer_phone": phone.display(mine.phone) or "–",
+        "manufacturer": in_words(mine.manufacturer_name, language),
+    }
 
 
 def _consent_changed(consent: Consent, actor: Actor, at: datetime) -> None:

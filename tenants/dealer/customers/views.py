@@ -136,7 +136,7 @@ def _timeline(rows: list[Interaction]) -> list[dict[str, Any]]:
 
 def _card(request: HttpRequest, customer: Customer, status: int = 200, **forms: Any) -> HttpResponseBase:
     may_write = request.user.has(Right.CUSTOMERS_WRITE)
-    names = actions.text_names()
+    names = actions.text_names(customer.language)
     lines = queries.consent_lines(customer)
     consents = [
         {"line": line, "text": line.text.filled(customer.language, names), "id": f"consent-{position}"}

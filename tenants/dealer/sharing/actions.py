@@ -320,7 +320,8 @@ def sign_agreement(
         earlier.save(update_fields=["state"])
     move(agreement, "state", AgreementState.SIGNED, AGREEMENT_TRANSITIONS)
     agreement.signed_at = clock.now()
-    agreement.signed_by_id, agreement.signed_by_name, agreement.signed_by_role = actor.id, actor.name[:120], actor.role
+    name = "" if actor == SYSTEM else actor.name[:120]  # what a dealership agrees to on joining names nobody by itself
+    agreement.signed_by_id, agreement.signed_by_name, agreement.signed_by_role = actor.id, name, actor.role
     agreement.save(update_fields=["state", "signed_at", "signed_by_id", "signed_by_name", "signed_by_role"])
     for term in agreement.terms:
         _put_in_force(agreement, term, wanted.get(term["contract"]), actor)

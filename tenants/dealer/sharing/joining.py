@@ -12,12 +12,13 @@ from kernel.tenancy.steward import joining_step
 
 @joining_step("30-sharing")
 def sharing(arguments: dict[str, Any]) -> None:
-    """Reads `sharing`: {contract: level} for what is left to the dealership, and `signed_by`: the signer's name.
+    """Reads `sharing`: {contract: level} for what is left to the dealership, and `signed_by`: the signer's name (none:
+    it was agreed on joining, and nobody is named).
 
     A contract it does not name begins with the agreement's own joining ceiling. Signs once; later runs change nothing.
     """
     text = default_agreement()
-    signer = Actor(kind="system", name=arguments.get("signed_by") or SYSTEM.name)
+    signer = Actor(kind="system", name=arguments["signed_by"]) if arguments.get("signed_by") else SYSTEM
     agreement = actions.receive_agreement(actor=signer, text=text)
     if agreement.signed_at is not None:
         return

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from kernel.contracts import Level, Purpose
 from kernel.fields import IdentityField
 from kernel.ids import new_id
+from kernel.tenancy import manufacturer
 from kernel.tenancy.grants import Grants
 
 
@@ -68,6 +69,11 @@ class Agreement(models.Model):
     @property
     def words(self) -> str:
         return self.in_words(self.text)
+
+    @property
+    def manufacturer(self) -> str:
+        """The other side's name as the reader knows it."""
+        return manufacturer.in_words(self.manufacturer_name)
 
 
 class Grant(models.Model):

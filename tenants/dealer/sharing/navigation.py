@@ -48,7 +48,7 @@ def unsigned(user: User) -> Iterator[today.Line]:
         yield today.Line(
             title=str(agreement),
             url=reverse("sharing:agreement", args=[agreement.pk]),
-            text=agreement.manufacturer_name,
+            text=agreement.manufacturer,
             step=_("Read and sign"),
             at=agreement.received_at,
         )

@@ -31,6 +31,7 @@ from kernel.accounts.actors import Actor
 from kernel.accounts.roles import Right
 from kernel.contracts import Level, Purpose
 from kernel.errors import Conflict, Forbidden, Invalid
+from kernel.tenancy.manufacturer import in_words
 from kernel.ui.lists import Choice, Column, DateRange, ListPage, Search
 
 page = require_http_methods(["GET", "HEAD", "POST"])
@@ -133,7 +134,7 @@ def switchboard(request: HttpRequest) -> HttpResponseBase:
         "agreement": next((one for one in versions if one.state == AgreementState.SIGNED), None),
         "proposed": next((one for one in versions if one.state == AgreementState.PROPOSED), None),
         "may_change": request.user.has(Right.SHARING_CHANGE),
-        "manufacturer": profile().manufacturer_name,
+        "manufacturer": in_words(profile().manufacturer_name),
         "days": LOOK_BACK,
     }
     return render(request, "sharing/switchboard.html", context)

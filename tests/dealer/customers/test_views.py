@@ -56,6 +56,8 @@ def test_the_card_shows_who_may_know_what(wang, north, language):
     page = text.content.decode()
     assert 'href="tel:+8613800138000"' in page
     assert page.count('data-dialog="consent-') == 4
+    # The customer speaks simplified Chinese, whoever reads the card.
+    assert "提供给星河汽车" in page
 
 
 def test_giving_and_withdrawing_a_consent_are_one_step_each(wang, north):

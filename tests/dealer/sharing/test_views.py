@@ -130,6 +130,19 @@ def page_of(client) -> str:
     return client.get("/sharing/").content.decode()
 
 
+def test_what_was_agreed_on_joining_names_nobody_but_a_signature_does(wall, north):
+    client = speaking(north, "general_manager", "en")
+    assert "agreed on joining" in client.get("/sharing/").content.decode()
+    with north.bound():
+        made = actions.receive_agreement(actor=SYSTEM, text=another_version())
+    assert "agreed on joining" not in client.get(f"/sharing/agreements/{made.pk}/").content.decode()
+    with north.bound():
+        actions.sign_agreement(actor=north.actor("general_manager"), agreement=made)
+    page = client.get("/sharing/").content.decode()
+    assert "signed by general_manager north" in page
+    assert "agreed on joining" not in page
+
+
 def test_readers_who_may_not_change_see_no_buttons(wall, north):
     assert 'name="level"' not in north.client("crm_manager").get("/sharing/").content.decode()
 

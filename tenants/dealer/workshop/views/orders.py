@@ -35,6 +35,7 @@ from kernel.accounts.roles import Right
 from kernel.contracts import Level, Purpose
 from kernel.money import format_money
 from kernel.reference.models import FaultCode
+from kernel.tenancy.manufacturer import in_words
 from kernel.ui import charts
 from kernel.ui.lists import Bound, Choice, Column, DateRange, ListPage, Search, Toggle
 
@@ -340,7 +341,7 @@ def close(request: HttpRequest, id: str) -> HttpResponseBase:
         "for_customer": sums.for_customer,
         "warranty": sums.by_pay_type.get(PayType.WARRANTY),
         "level": min(policy.template, policy.ceiling) if policy else Level.NOTHING,
-        "manufacturer": profile().manufacturer_name,
+        "manufacturer": in_words(profile().manufacturer_name),
         "sees_customer": queries.sees_customers(request.user),
         "crumbs": [
             (_("Repair orders"), reverse("workshop:orders")),
