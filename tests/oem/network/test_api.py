@@ -51,7 +51,7 @@ def test_a_dealership_shows_sites_and_territories(wall, portal):
 
 @pytest.mark.parametrize(
     ("path", "status", "code"),
-    [("/dealerships/nowhere", 404, "not_found"), ("/dealerships?state=happy", 422, "invalid")],
+    [("/dealerships/nowhere", 404, "not_found"), ("/dealerships?state=happy", 422, "choice")],
 )
 def test_problems_are_problem_details(wall, portal, path, status, code):
     answer = get(portal, path)
