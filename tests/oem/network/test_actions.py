@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import date
+from uuid import UUID
 
 import pytest
 from django.db import ProgrammingError
+from tests.together import while_it_waits
 
 from kernel.accounts.actors import SYSTEM
 from kernel.accounts.models import User
@@ -255,3 +257,66 @@ def test_the_short_name_follows_the_language(wall, place, manager):
         with translation.override(language):
             shown[language] = str(place)
     assert shown == {"zh-hans": "中心汽车", "zh-hant": "中心汽车", "en": "Centre"}
+
+
+def test_of_two_who_take_one_address_name_at_once_the_second_is_told(committed, portal, manager):
+    def add() -> object:
+        return actions.add_dealership(actor=manager, slug="west", name="West Auto")
+
+    refusal = while_it_waits(portal, add, add)
+    assert isinstance(refusal, Invalid)
+    assert (refusal.code, refusal.fields.keys()) == ("slug_taken", {"slug"})
+    with portal.bound():
+        assert Dealership.objects.filter(slug="west").count() == StewardRequest.objects.count() == 1
+
+
+def test_a_dealership_may_come_back_with_the_id_it_had(wall, portal, manager):
+    before = UUID("00000000-0000-4000-8000-0000000000c2")
+    with portal.bound():
+        joining = actions.add_dealership(actor=manager, id=before, slug="west", name="West Auto")
+        assert joining.dealership.id == before
+        assert StewardRequest.objects.get().arguments["id"] == str(before)
+
+
+def test_a_network_from_a_file_is_entered_again_without_doubling(wall, place, manager):
+    again = actions.enter_dealership(
+        actor=manager, id=place.id, slug="other", name="Centre Motors", phone="010 6512 3456"
+    )
+    assert (str(again.id), again.slug, again.name) == (place.id, "centre", "Centre Motors")
+    assert Dealership.objects.filter(id=place.id).count() == 1
+
+
+def test_a_network_from_a_file_is_checked_like_one_that_is_typed(wall, portal, manager):
+    with portal.bound():
+        with pytest.raises(Invalid) as caught:
+            actions.enter_dealership(
+                actor=manager, id=UUID(int=7), slug="west", name="West Auto", city="Atlantis", sales_target=-1
+            )
+        assert caught.value.fields.keys() == {"city", "sales_target"}
+        assert not Dealership.objects.filter(slug="west").exists()
+
+
+@pytest.mark.parametrize(
+    ("region", "rank", "field"),
+    [("", 1, "region"), ("Atlantis", 1, "region"), ("110101", 1, "region"), ("11", 0, "rank"), ("11", 100, "rank")],
+)
+def test_a_territory_is_a_province_or_city_with_a_rank(wall, place, manager, region, rank, field):
+    with pytest.raises(Invalid) as caught:
+        actions.assign_territory(actor=manager, dealership=place, region=region, rank=rank)
+    assert caught.value.fields.keys() == {field}
+    assert not place.territories.exists()
+
+
+def test_a_day_that_is_none_is_named_before_days_are_compared(wall, place, manager):
+    with pytest.raises(Invalid) as caught:
+        actions.grant_capability(
+            actor=manager, dealership=place, brand="XH", valid_from="soon", valid_until=date(2024, 1, 1)
+        )
+    assert caught.value.fields.keys() == {"valid_from"}
+
+
+def test_a_field_that_master_data_do_not_have_is_a_defect_of_the_caller(wall, place, manager):
+    with pytest.raises(TypeError, match="Dealership has no slug, colour"):
+        actions.change_dealership(actor=manager, dealership=place, slug="other", colour="red")
+    place.refresh_from_db()
+    assert place.slug == "centre"
