@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from kernel.accounts.roles import Right
+from kernel.api.filters import by_choice
 from kernel.api.serializers import StrictSerializer
 from kernel.api.views import ApiView, Required
 from kernel.automotive import vin as vins
@@ -235,12 +236,7 @@ class ClaimList(ApiView):
     def get(self, request: Request) -> Response:
         """Claims, the longest waiting first."""
         rows = _narrowed(queries.visible_claims(request.user), request)
-        state = request.query_params.get("state")
-        if state is not None:
-            if state not in ClaimState.values:
-                raise Invalid({"state": _("There is no such state.")}, code="choice")
-            rows = rows.filter(state=state)
-        return self.page(rows, ClaimOut)
+        return self.page(by_choice(rows, request, state=ClaimState), ClaimOut)
 
 
 class ClaimDetail(ApiView):

@@ -6,13 +6,14 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import OpenApiTypes, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
 from rest_framework import serializers, status
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from kernel.accounts.roles import Right
+from kernel.api.filters import by_choice
 from kernel.api.problems import ApiProblem
 from kernel.api.serializers import StrictSerializer
 from kernel.api.views import ApiView
@@ -273,11 +274,17 @@ class Leads(ApiView):
     required: ClassVar = {"GET": Right.LEADS_READ}
     scope = "leads"
 
-    @extend_schema(responses={200: LeadRow(many=True)})
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("state", str, enum=LeadState.values),
+            OpenApiParameter("dealership", str, description="Slug of a dealership"),
+            OpenApiParameter("q", str, description="Part of a name, a telephone number or its end, a lead's number"),
+        ],
+        responses={200: LeadRow(many=True)},
+    )
     def get(self, request: Request) -> Response:
         found = queries.filtered(
-            queries.leads_for(request.user),
-            state=request.query_params.get("state", ""),
+            by_choice(queries.leads_for(request.user), request, state=LeadState),
             dealership=request.query_params.get("dealership", ""),
             text=request.query_params.get("q", ""),
         )

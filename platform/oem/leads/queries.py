@@ -111,10 +111,8 @@ def text_condition(text: str) -> Q:
     return condition
 
 
-def filtered(leads: QuerySet[Lead], *, state: str = "", dealership: str = "", text: str = "") -> QuerySet[Lead]:
+def filtered(leads: QuerySet[Lead], *, dealership: str = "", text: str = "") -> QuerySet[Lead]:
     """Narrow a list of leads; `dealership` is a slug, `text` as in `text_condition`."""
-    if state:
-        leads = leads.filter(state=state)
     if dealership:
         leads = leads.filter(dealership__in=Dealership.objects.filter(slug=dealership).values("id"))
     return leads.filter(text_condition(text))

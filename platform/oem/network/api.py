@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -12,8 +11,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from kernel.accounts.roles import Right
+from kernel.api.filters import by_choice
 from kernel.api.views import ApiView, Required
-from kernel.errors import Invalid
 from oem.network import queries
 from oem.network.models import Capability, Dealership, DealershipState, Site
 
@@ -100,12 +99,8 @@ class DealershipList(ApiView):
         responses=DealershipOut(many=True),
     )
     def get(self, request: Request) -> Response:
-        rows = queries.dealerships_for(request.user)
-        state, province, brand = (request.query_params.get(name) for name in ("state", "province", "brand"))
-        if state is not None:
-            if state not in DealershipState.values:
-                raise Invalid({"state": _("There is no such state.")})
-            rows = rows.filter(state=state)
+        rows = by_choice(queries.dealerships_for(request.user), request, state=DealershipState)
+        province, brand = (request.query_params.get(name) for name in ("province", "brand"))
         if province is not None:
             rows = rows.filter(province=province)
         if brand is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -12,9 +11,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from kernel.accounts.roles import Right
+from kernel.api.filters import by_choice
 from kernel.api.views import ApiView, Required
 from kernel.contracts import Level
-from kernel.errors import Invalid
 from oem.network.models import Dealership
 from oem.owners import actions, queries
 from oem.owners.models import Owner, Sale
@@ -114,10 +113,7 @@ class OwnerRows(ApiView):
     def get(self, request: Request) -> Response:
         asked = request.query_params
         rows = queries.found_owners(queries.owners_for(request.user), text=asked.get("q", ""))
-        if "level" in asked:
-            if asked["level"] not in Level.values:
-                raise Invalid({"level": _("There is no such level.")})
-            rows = rows.filter(level=asked["level"])
+        rows = by_choice(rows, request, level=Level)
         if "dealership" in asked:
             rows = rows.filter(dealership__in=Dealership.objects.filter(slug=asked["dealership"]).values("id"))
         for name in ("province", "vin"):

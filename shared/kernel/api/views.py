@@ -15,6 +15,7 @@ from drf_spectacular.renderers import (
     OpenApiYamlRenderer2,
 )
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -80,6 +81,10 @@ class ApiView(APIView):
         )
         serializer.is_valid(raise_exception=True)
         return serializer.validated_data
+
+    def created(self, data: Any, id: Any) -> Response:
+        """The answer to a POST that made something: 201 with its address."""
+        return Response(data, status=status.HTTP_201_CREATED, headers={"Location": f"/api/v1/{self.scope}/{id}"})
 
     def page(self, queryset: Any, serializer_class: type[Any], **context: Any) -> Response:
         """One page of a list, as the answer."""

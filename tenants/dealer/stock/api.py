@@ -5,19 +5,18 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import serializers, status
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from dealer.stock import actions, queries
 from dealer.stock.models import StockVehicle, VehicleState
 from kernel.accounts.roles import Right
+from kernel.api.filters import by_choice
 from kernel.api.serializers import StrictSerializer
 from kernel.api.views import ApiView, Required
 from kernel.automotive import vin as vins
-from kernel.errors import Invalid
 
 
 class WarningOut(serializers.Serializer[Any]):
@@ -96,12 +95,7 @@ class VehicleList(ApiView):
     )
     def get(self, request: Request) -> Response:
         """Cars for sale, newest first."""
-        rows = queries.visible_vehicles(request.user)
-        state = request.query_params.get("state")
-        if state is not None:
-            if state not in VehicleState.values:
-                raise Invalid({"state": _("There is no such state.")})
-            rows = rows.filter(state=state)
+        rows = by_choice(queries.visible_vehicles(request.user), request, state=VehicleState)
         if "vin" in request.query_params:
             rows = rows.filter(vin=vins.normalise(request.query_params["vin"]))
         for name in ("series", "variant"):
@@ -113,11 +107,7 @@ class VehicleList(ApiView):
     def post(self, request: Request) -> Response:
         """Take a car into stock, or announce one that is on its way."""
         vehicle = actions.receive_vehicle(actor=self.actor, **self.checked(VehicleIn))
-        return Response(
-            VehicleOut(vehicle).data,
-            status=status.HTTP_201_CREATED,
-            headers={"Location": f"/api/v1/vehicles/{vehicle.pk}"},
-        )
+        return self.created(VehicleOut(vehicle).data, vehicle.pk)
 
 
 class VehicleDetail(ApiView):

@@ -16,6 +16,7 @@ from dealer.warranty import actions, queries
 from dealer.warranty.models import Claim, ClaimLine, ClaimState, ClaimType, Decision
 from dealer.workshop.queries import access_order_for_reading
 from kernel.accounts.roles import Right
+from kernel.api.filters import by_choice
 from kernel.api.serializers import StrictSerializer
 from kernel.api.views import ApiView, Required
 from kernel.automotive import vin as vins
@@ -143,11 +144,7 @@ class ClaimList(ApiView):
 
 
 def _narrowed(rows: QuerySet[Claim], request: Request) -> QuerySet[Claim]:
-    state = request.query_params.get("state")
-    if state is not None:
-        if state not in ClaimState.values:
-            raise Invalid({"state": _("There is no such state.")}, code="choice")
-        rows = rows.filter(state=state)
+    rows = by_choice(rows, request, state=ClaimState)
     if "vin" in request.query_params:
         rows = rows.filter(repair_order__vehicle__vin=vins.normalise(request.query_params["vin"]))
     return rows

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import serializers, status
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -28,6 +28,7 @@ from dealer.workshop.models import (
 )
 from kernel.accounts.models import User
 from kernel.accounts.roles import Right
+from kernel.api.filters import by_choice
 from kernel.api.serializers import StrictSerializer
 from kernel.api.views import ApiView, Required
 from kernel.automotive import vin as vins
@@ -228,10 +229,6 @@ def _car(data: dict[str, Any], user: User) -> dict[str, Any]:
     return {**given, "vehicle": vehicle, "customer": customer}
 
 
-def _created(data: Any, where: str) -> Response:
-    return Response(data, status=status.HTTP_201_CREATED, headers={"Location": f"/api/v1/{where}"})
-
-
 class AppointmentList(ApiView):
     """Appointments."""
 
@@ -245,11 +242,7 @@ class AppointmentList(ApiView):
     )
     def get(self, request: Request) -> Response:
         """Appointments, the latest first; `day` as 2026-05-04."""
-        rows = queries.visible_appointments(request.user)
-        state = request.query_params.get("state")
-        if state is not None:
-            _known("state", state, AppointmentState.values)
-            rows = rows.filter(state=state)
+        rows = by_choice(queries.visible_appointments(request.user), request, state=AppointmentState)
         if "day" in request.query_params:
             day = serializers.DateField().run_validation(request.query_params["day"])
             begins, ends = queries.day_bounds(day)
@@ -261,7 +254,7 @@ class AppointmentList(ApiView):
         """Book an appointment."""
         made = actions.book_appointment(actor=self.actor, **_car(self.checked(AppointmentIn), request.user))
         made.refresh_from_db()
-        return _created(AppointmentOut(made).data, f"appointments/{made.pk}")
+        return self.created(AppointmentOut(made).data, made.pk)
 
 
 class AppointmentDetail(ApiView):
@@ -274,11 +267,6 @@ class AppointmentDetail(ApiView):
     def get(self, request: Request, id: str) -> Response:
         """One appointment."""
         return Response(AppointmentOut(queries.access_appointment_for_reading(id, request.user)).data)
-
-
-def _known(name: str, value: str, values: list[str]) -> None:
-    if value not in values:
-        raise Invalid({name: _("There is no such state.")}, code="choice")
 
 
 class OrderList(ApiView):
@@ -294,11 +282,7 @@ class OrderList(ApiView):
     )
     def get(self, request: Request) -> Response:
         """Repair orders, newest first (a technician's own)."""
-        rows = queries.orders_with_names(request.user)
-        state = request.query_params.get("state")
-        if state is not None:
-            _known("state", state, OrderState.values)
-            rows = rows.filter(state=state)
+        rows = by_choice(queries.orders_with_names(request.user), request, state=OrderState)
         if "vin" in request.query_params:
             rows = rows.filter(vehicle__vin=vins.normalise(request.query_params["vin"]))
         return self.page(rows, OrderOut)
@@ -313,7 +297,7 @@ class OrderList(ApiView):
         else:
             order = actions.open_repair_order(actor=self.actor, **_car(data, request.user))
         found = queries.access_order_for_reading(order.pk, request.user)
-        return _created(OrderDetailOut(found, context={"request": request}).data, f"repair-orders/{order.pk}")
+        return self.created(OrderDetailOut(found, context={"request": request}).data, order.pk)
 
     def _arrive(self, booked: Any, data: dict[str, Any], user: User) -> RepairOrder:
         try:
@@ -357,7 +341,7 @@ class JobList(ApiView):
         """Add a job with its lines; either all of it is added or nothing."""
         order = queries.access_order_for_writing(id, request.user)
         job = actions.add_whole_job(actor=self.actor, order=order, **self._with_technician(self.checked(JobIn)))
-        return _created(JobOut(job).data, f"repair-orders/{order.pk}")
+        return self.created(JobOut(job).data, order.pk)
 
     @staticmethod
     def _with_technician(data: dict[str, Any]) -> dict[str, Any]:

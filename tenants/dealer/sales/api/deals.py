@@ -6,14 +6,14 @@ from typing import Any, ClassVar
 
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import serializers, status
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from dealer.sales import actions, queries
 from dealer.sales.actions.contracts import Due
 from dealer.sales.actions.quotations import Line
-from dealer.sales.api.prospects import ConsultantRef, filtered, named, of_prospect
+from dealer.sales.api.prospects import ConsultantRef, named, of_prospect
 from dealer.sales.models import (
     ChecklistItem,
     ContractState,
@@ -28,6 +28,7 @@ from dealer.sales.models import (
 )
 from dealer.stock.queries import access_vehicle_for_reading, vehicle_by_vin
 from kernel.accounts.roles import Right
+from kernel.api.filters import by_choice
 from kernel.api.serializers import StrictSerializer
 from kernel.api.views import ApiView, Required
 from kernel.automotive import vin as vins
@@ -125,7 +126,7 @@ class QuotationList(ApiView):
     )
     def get(self, request: Request) -> Response:
         """Quotations, newest first."""
-        rows = filtered(queries.visible_quotations(request.user), request, state=QuotationState)
+        rows = by_choice(queries.visible_quotations(request.user), request, state=QuotationState)
         return self.page(of_prospect(rows, request).prefetch_related("lines"), QuotationOut)
 
     @extend_schema(request=QuotationIn, responses={201: QuotationOut})
@@ -142,7 +143,7 @@ class QuotationList(ApiView):
             extras=[Line(**extra) for extra in data.pop("extras", [])],
             **data,
         )
-        return _created(QuotationOut(made).data, "quotations", made.pk)
+        return self.created(QuotationOut(made).data, made.pk)
 
 
 class QuotationDetail(ApiView):
@@ -239,7 +240,7 @@ class ContractList(ApiView):
     )
     def get(self, request: Request) -> Response:
         """Contracts, newest first."""
-        rows = filtered(queries.visible_contracts(request.user), request, state=ContractState)
+        rows = by_choice(queries.visible_contracts(request.user), request, state=ContractState)
         return self.page(of_prospect(rows, request).prefetch_related("instalments"), ContractOut)
 
     @extend_schema(request=ContractIn, responses={201: ContractOut})
@@ -254,7 +255,7 @@ class ContractList(ApiView):
             instalments=[Due(**one) for one in data.pop("instalments", [])],
             **data,
         )
-        return _created(ContractOut(made).data, "sales-contracts", made.pk)
+        return self.created(ContractOut(made).data, made.pk)
 
 
 class ContractDetail(ApiView):
@@ -371,7 +372,7 @@ class DeliveryList(ApiView):
         made = actions.deliver_vehicle(
             actor=self.actor, contract_id=contract.pk, vehicle_id=_car(request, data), **data
         )
-        return _created(DeliveryOut(made).data, "deliveries", made.pk)
+        return self.created(DeliveryOut(made).data, made.pk)
 
 
 def _car(request: Request, data: dict[str, Any]) -> Any:
@@ -400,7 +401,3 @@ class DeliveryDetail(ApiView):
     def get(self, request: Request, id: str) -> Response:
         """One delivery."""
         return Response(DeliveryOut(queries.access_delivery_for_reading(id, request.user)).data)
-
-
-def _created(data: Any, noun: str, id: Any) -> Response:
-    return Response(data, status=status.HTTP_201_CREATED, headers={"Location": f"/api/v1/{noun}/{id}"})

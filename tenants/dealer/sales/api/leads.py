@@ -15,9 +15,9 @@ from dealer.sales.actions.leads import REPORTABLE
 from dealer.sales.models import DeclineReason, Lead, LeadMilestone, LeadState, LostReason
 from kernel.accounts.roles import Right
 from kernel.api import problems
+from kernel.api.filters import by_choice
 from kernel.api.serializers import StrictSerializer
 from kernel.api.views import ApiView, Required
-from kernel.errors import Invalid
 
 problems.register(
     "too_late",
@@ -176,13 +176,7 @@ class LeadList(ApiView):
     @extend_schema(parameters=[OpenApiParameter("state", str, enum=LeadState.values)], responses=LeadOut(many=True))
     def get(self, request: Request) -> Response:
         """Leads, newest offer first: open offers and one's own, or everyone's with the right to work all."""
-        rows = queries.visible_leads(request.user)
-        state = request.query_params.get("state")
-        if state is not None:
-            if state not in LeadState.values:
-                raise Invalid({"state": _("There is no such state.")})
-            rows = rows.filter(state=state)
-        return self.page(rows, LeadOut)
+        return self.page(by_choice(queries.visible_leads(request.user), request, state=LeadState), LeadOut)
 
 
 class LeadDetail(ApiView):

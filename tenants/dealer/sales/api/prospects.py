@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import serializers, status
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -28,6 +28,7 @@ from dealer.sales.models import (
 )
 from dealer.stock.queries import access_vehicle_for_reading
 from kernel.accounts.roles import Right
+from kernel.api.filters import by_choice
 from kernel.api.serializers import StrictSerializer
 from kernel.api.views import ApiView, Required
 from kernel.automotive.qualification import Item
@@ -41,18 +42,6 @@ def named(user: Any, access: Any, id: Any, field: str) -> Any:
         return access(id, user)
     except Missing:
         raise Invalid([FieldError(field, "unknown", _("There is no such record."))]) from None
-
-
-def filtered(rows: Any, request: Request, **choices: Any) -> Any:
-    """Rows narrowed by query parameters that must be one of the choices. Raises Invalid."""
-    for name, values in choices.items():
-        wanted = request.query_params.get(name)
-        if wanted is None:
-            continue
-        if wanted not in values.values:
-            raise Invalid({name: _("There is no such value.")}, code="choice")
-        rows = rows.filter(**{name: wanted})
-    return rows
 
 
 def of_prospect(rows: Any, request: Request) -> Any:
@@ -196,7 +185,7 @@ class ProspectList(ApiView):
     )
     def get(self, request: Request) -> Response:
         """Prospects, newest first: one's own, or everyone's with the right to work all."""
-        rows = filtered(queries.visible_prospects(request.user), request, state=ProspectState, temperature=Temperature)
+        rows = by_choice(queries.visible_prospects(request.user), request, state=ProspectState, temperature=Temperature)
         return self.page(rows, ProspectOut)
 
     @extend_schema(request=ProspectIn, responses={201: ProspectOut})
@@ -212,7 +201,7 @@ class ProspectList(ApiView):
             consultant_id=data.pop("consultant", None),
             **data,
         )
-        return _created(ProspectOut(prospect).data, "prospects", prospect.pk)
+        return self.created(ProspectOut(prospect).data, prospect.pk)
 
 
 class ProspectDetail(ApiView):
@@ -289,7 +278,7 @@ class FollowUpList(ApiView):
         data = self.checked(FollowUpIn)
         prospect = named(request.user, queries.access_prospect_for_working, data.pop("prospect"), "prospect")
         made = actions.record_follow_up(actor=self.actor, prospect_id=prospect.pk, **data)
-        return _created(FollowUpOut(made).data, "follow-ups", made.pk)
+        return self.created(FollowUpOut(made).data, made.pk)
 
 
 class TestDriveOut(serializers.ModelSerializer[TestDrive]):
@@ -352,7 +341,7 @@ class TestDriveList(ApiView):
     )
     def get(self, request: Request) -> Response:
         """Test drives, latest first."""
-        rows = filtered(queries.visible_test_drives(request.user), request, state=TestDriveState)
+        rows = by_choice(queries.visible_test_drives(request.user), request, state=TestDriveState)
         return self.page(of_prospect(rows, request), TestDriveOut)
 
     @extend_schema(request=TestDriveIn, responses={201: TestDriveOut})
@@ -365,7 +354,7 @@ class TestDriveList(ApiView):
         made = actions.book_test_drive(
             actor=self.actor, prospect_id=prospect.pk, vehicle_id=vehicle.pk if vehicle else None, **data
         )
-        return _created(TestDriveOut(made).data, "test-drives", made.pk)
+        return self.created(TestDriveOut(made).data, made.pk)
 
 
 class TestDriveComplete(ApiView):
@@ -394,7 +383,3 @@ class TestDriveCancelled(ApiView):
         drive = queries.access_test_drive_for_working(id, request.user)
         drive = actions.cancel_test_drive(actor=self.actor, test_drive_id=drive.pk, **self.checked(TestDriveCancel))
         return Response(TestDriveOut(drive).data)
-
-
-def _created(data: Any, noun: str, id: Any) -> Response:
-    return Response(data, status=status.HTTP_201_CREATED, headers={"Location": f"/api/v1/{noun}/{id}"})
