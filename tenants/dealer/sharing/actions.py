@@ -371,11 +371,8 @@ def _put_in_force(agreement: Agreement, term: Mapping[str, object], wanted: Leve
 
 
 def _end_what_is_not_named(agreement: Agreement, actor: Actor) -> None:
-    """Grants of an earlier version that this one does not name: nothing of them leaves any more."""
-    named = {(term["contract"], term["purpose"]) for term in agreement.terms}
+    """Grants of an earlier version that this one, whose terms are in force, does not name: nothing leaves any more."""
     for grant in Grant.objects.select_for_update().exclude(agreement=agreement):
-        if (grant.contract, grant.purpose) in named:
-            continue
         before = Level(grant.ceiling)
         grant.agreement, grant.required = agreement, False
         grant.template = grant.ceiling = Level.NOTHING

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.utils import translation
@@ -79,6 +79,29 @@ def test_a_company_is_called_by_its_name(at_north, consultant):
     assert customer.initials.startswith("ltwl")
 
 
+def test_a_companys_name_may_be_given_as_any_name(at_north, consultant):
+    customer = actions.create_customer(actor=consultant, kind="company", name="蓝天物流有限公司", phone="021-55551234")
+    assert (customer.name, customer.surname, customer.given_name) == ("蓝天物流有限公司", "", "")
+
+
+def test_a_form_of_address_says_the_sex_and_is_no_name(at_north, consultant):
+    customer = actions.create_customer(actor=consultant, name="王先生", phone="13800138000")
+    assert (customer.name, customer.sex) == ("王", "male")
+    known = actions.create_customer(actor=consultant, name="王女士", sex="unknown", phone="13800138001")
+    assert known.sex == "unknown"
+
+
+def test_what_is_not_known_is_empty(at_north, consultant):
+    unknown = dict.fromkeys(["email", "address", "note", "birthday"])
+    customer = actions.create_customer(actor=consultant, name="王小明", phone="13800138000", **unknown)
+    assert (customer.email, customer.address, customer.note, customer.birthday) == ("", "", "", None)
+
+
+def test_a_field_that_customers_do_not_have_is_a_defect_of_the_caller(person, consultant):
+    with pytest.raises(TypeError, match=r"no field \['number'\]"):
+        actions.update_customer(actor=consultant, customer=person, number=7)
+
+
 @pytest.mark.parametrize(
     ("fields", "field", "code"),
     [
@@ -92,6 +115,8 @@ def test_a_company_is_called_by_its_name(at_north, consultant):
         ({"name": "王", "phone": "13800138000", "birthday": "21.3.1985"}, "birthday", "date"),
         ({"name": "王", "phone": "13800138000", "birthday": date(1850, 1, 1)}, "birthday", "birthday"),
         ({"name": "王", "phone": "13800138000", "birthday": date(2990, 1, 1)}, "birthday", "birthday"),
+        ({"name": "王", "phone": "13800138000", "birthday": 1985}, "birthday", "date"),
+        ({"name": "王", "phone": "13800138000", "birthday": datetime(1985, 3, 21, tzinfo=UTC)}, "birthday", "date"),
         ({"name": "王", "phone": "13800138000", "sex": "x"}, "sex", "choice"),
         ({"name": "王", "phone": "13800138000", "note": "x" * 2001}, "note", "too_long"),
         ({"name": "王", "phone": "13800138000", "address": "a\x00b"}, "address", "characters"),
@@ -141,6 +166,19 @@ def test_a_car_is_known_by_its_vin_once(at_north, consultant, car):
     assert again.plate == "苏A12345"
 
 
+def test_a_car_that_is_known_whole_stays_as_it_is(at_north, consultant, car):
+    before = car.updated_at
+    again = actions.register_vehicle(actor=consultant, vin=car.vin, brand="Another", model="X5")
+    assert (again.pk, again.brand, again.updated_at) == (car.pk, "Xingyun", before)
+    assert not Entry.objects.filter(action="customers.update_vehicle").exists()
+
+
+def test_a_car_needs_its_brand(at_north, consultant):
+    with pytest.raises(Invalid) as caught:
+        actions.register_vehicle(actor=consultant, vin=good_vin(2), brand="  ")
+    assert [(error.field, error.code) for error in caught.value.errors] == [("brand", "required")]
+
+
 def test_a_wrong_vin_is_refused(at_north, consultant):
     with pytest.raises(Invalid) as caught:
         actions.register_vehicle(actor=consultant, vin=good_vin(1)[:-1] + "2", brand="Xingyun")
@@ -159,6 +197,25 @@ def test_a_new_owner_ends_the_one_before(person, consultant, car):
     assert car.party_version == 3
     other.refresh_from_db()
     assert other.for_service
+
+
+def test_being_it_already_changes_nothing(person, consultant, car):
+    first = actions.set_party(actor=consultant, vehicle=car, customer=person, since=date(2024, 5, 1))
+    again = actions.set_party(actor=consultant, vehicle=car, customer=person, since=date(2025, 5, 1))
+    assert (again.pk, again.since) == (first.pk, date(2024, 5, 1))
+    car.refresh_from_db()
+    assert car.party_version == 1
+
+
+def test_a_car_has_many_drivers_and_keeps_its_owner(person, consultant, car):
+    owner = actions.set_party(actor=consultant, vehicle=car, customer=person, since=date(2024, 5, 1))
+    for number, name in enumerate(("李雷", "韩梅")):
+        driver = actions.create_customer(actor=consultant, name=name, phone=f"1390013900{number}")
+        actions.set_party(actor=consultant, vehicle=car, customer=driver, role="driver", since=date(2024, 1, 1))
+    assert set(Ownership.objects.values_list("role", "until")) == {("owner", None), ("driver", None)}
+    assert Ownership.objects.filter(role="driver").count() == 2
+    owner.refresh_from_db()
+    assert owner.until is None
 
 
 def test_a_day_before_the_present_owner_is_refused(person, consultant, car):
@@ -199,6 +256,14 @@ def test_mileage_never_goes_back(consultant, car):
     assert OdometerReading.objects.count() == 1
 
 
+def test_a_reading_found_later_does_not_stand_for_todays(consultant, car):
+    for km, on in ((10_000, date(2025, 1, 1)), (4_000, date(2024, 6, 1))):
+        actions.record_odometer(actor=consultant, vehicle=car, km=km, on=on, source="repair_order")
+    car.refresh_from_db()
+    assert (car.odometer_km, car.odometer_on) == (10_000, date(2025, 1, 1))
+    assert OdometerReading.objects.count() == 2
+
+
 # -- consents
 
 
@@ -237,6 +302,23 @@ def test_withdrawing_twice_is_a_conflict(person, consultant):
     actions.withdraw_consent(actor=consultant, consent=given)
     with pytest.raises(Conflict):
         actions.withdraw_consent(actor=consultant, consent=given)
+
+
+def test_a_refusal_cannot_be_withdrawn(person, consultant):
+    refused = actions.record_consent(
+        actor=consultant, customer=person, purpose="marketing", recipient="dealer", granted=False
+    )
+    with pytest.raises(Conflict):
+        actions.withdraw_consent(actor=consultant, consent=refused)
+
+
+def test_how_a_consent_was_withdrawn_is_one_of_the_ways_known(person, consultant):
+    given = actions.record_consent(actor=consultant, customer=person, purpose="marketing", recipient="dealer")
+    with pytest.raises(Invalid) as caught:
+        actions.withdraw_consent(actor=consultant, consent=given, means="telepathy")
+    assert [(error.field, error.code) for error in caught.value.errors] == [("means", "choice")]
+    given.refresh_from_db()
+    assert given.withdrawn_at is None
 
 
 @pytest.mark.parametrize(
@@ -282,3 +364,20 @@ def test_a_touch_point_needs_words_and_a_known_channel(person, consultant):
     with pytest.raises(Invalid) as caught:
         actions.log_interaction(actor=consultant, customer=person, channel="smoke", content=" ")
     assert {error.field for error in caught.value.errors} == {"channel", "content"}
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"content": "x" * 2001}, "content"),
+        ({"result": "x" * 201}, "result"),
+        ({"at": clock.now() + timedelta(days=9)}, "at"),
+    ],
+)
+def test_a_touch_point_is_short_and_not_of_the_future(person, consultant, change, field):
+    good = {"actor": consultant, "customer": person, "channel": "phone", "content": "Wants an estate car"}
+    with pytest.raises(Invalid) as caught:
+        actions.log_interaction(**good | change)
+    assert [error.field for error in caught.value.errors] == [field]
+    assert not queries.interactions_of(person)
+    assert actions.log_interaction(**good | {"content": "x" * 2000, "result": "x" * 200}).pk

@@ -104,6 +104,25 @@ def test_wrong_settings_name_the_field(at_north, manager, field, value, code):
     assert [(error.field, error.code) for error in caught.value.errors] == [(field, code)]
 
 
+def test_saying_the_same_again_changes_nothing(at_north, manager):
+    mine = queries.profile()
+    again = actions.update_profile(actor=manager, name=f" {mine.name} ", currency="CNY")
+    assert again.theme_version == mine.theme_version
+    assert not Entry.objects.filter(action="organisation.update_profile").exists()
+
+
+def test_a_change_that_nobody_sees_leaves_the_theme_alone(at_north, manager):
+    before = queries.profile().theme_version
+    assert actions.update_profile(actor=manager, address="幸福路 8 号").theme_version == before
+
+
+def test_a_field_that_settings_do_not_have_is_a_defect_of_the_caller(at_north, manager):
+    with pytest.raises(TypeError, match=r"no field \['slug'\]"):
+        actions.update_profile(actor=manager, slug="south")
+    with pytest.raises(TypeError, match=r"no field \['is_main'\]"):
+        actions.save_site(actor=manager, name="East hall", is_main=True)
+
+
 @pytest.mark.parametrize("role", ["sales_manager", "crm_manager", "receptionist"])
 def test_other_roles_change_no_settings(at_north, role):
     with pytest.raises(Forbidden):
@@ -249,6 +268,41 @@ def test_sites_and_departments(wall, north, manager):
     assert client.get("/settings/sites/nonsense/").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("fields", "field", "code"),
+    [
+        ({"name": " "}, "name", "required"),
+        ({"name": "East hall", "departments": ["sales", "moon"]}, "departments", "choice"),
+        ({"name": "East hall", "phone": "1380013800"}, "phone", "phone_length"),
+    ],
+)
+def test_a_site_that_cannot_be_is_refused(at_north, manager, fields, field, code):
+    with pytest.raises(Invalid) as caught:
+        actions.save_site(actor=manager, **fields)
+    assert [(error.field, error.code) for error in caught.value.errors] == [(field, code)]
+    assert Site.objects.count() == 1
+
+
+def test_the_main_site_stays_open_and_others_close(at_north, manager):
+    main = Site.objects.get(is_main=True)
+    with pytest.raises(Invalid) as caught:
+        actions.save_site(actor=manager, site=main, active=False)
+    assert caught.value.errors[0].code == "main_site"
+    main.refresh_from_db()
+    assert main.active
+    east = actions.save_site(actor=manager, name="East hall")
+    assert not actions.save_site(actor=manager, site=east, active=False).active
+    assert Entry.objects.filter(action="organisation.update_site").get().before == {"active": True}
+
+
+def test_a_department_that_comes_back_is_the_one_that_left(at_north, manager):
+    site = actions.save_site(actor=manager, name="East hall", departments=["sales"])
+    (first,) = site.departments.all()
+    for kinds in ([], ["sales"]):
+        actions.save_site(actor=manager, site=site, departments=kinds)
+    assert [(row.pk, row.active) for row in site.departments.all()] == [(first.pk, True)]
+
+
 def test_staff_have_department_and_duties(wall, north, manager):
     client = north.client("general_manager")
     person = north.user("crm_specialist")
@@ -273,6 +327,17 @@ def test_unknown_duties_and_departments_are_refused(at_north, manager):
     with pytest.raises(Invalid) as caught:
         actions.set_employee(actor=manager, user=person, department_id=at_north.id)
     assert caught.value.errors[0].field == "department"
+
+
+def test_saying_the_same_of_a_person_again_is_not_audited(at_north, manager):
+    person = at_north.user("crm_specialist")
+    for title in ("Specialist", "Specialist ", "Senior"):
+        actions.set_employee(actor=manager, user=person, job_title=title, duties=["data"])
+    changes = Entry.objects.filter(action="organisation.set_employee").order_by("at")
+    assert [(row.before, row.after["job_title"]) for row in changes] == [
+        (None, "Specialist"),
+        ({"job_title": "Specialist"}, "Senior"),
+    ]
 
 
 def test_the_staff_list_costs_the_same_whatever_its_length(wall, north):

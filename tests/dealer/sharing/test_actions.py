@@ -358,6 +358,14 @@ def test_ceilings_that_cannot_be_are_refused(at_north, manager, ceilings, code):
     assert Agreement.objects.get(pk=made.pk).state == "proposed"
 
 
+def test_nobody_signs_for_more_than_the_agreement_asks(at_north, manager):
+    made = actions.receive_agreement(actor=SYSTEM, text=another_version(Owner={"level": Level.COUNTS}))
+    with pytest.raises(Invalid) as caught:
+        actions.sign_agreement(actor=manager, agreement=made, ceilings={"Owner": "full"})
+    assert [(error.field, error.code) for error in caught.value.errors] == [("Owner", "above_template")]
+    assert Agreement.objects.get(pk=made.pk).state == "proposed"
+
+
 def test_what_was_shown_is_what_is_signed(at_north, manager):
     made = actions.receive_agreement(actor=SYSTEM, text=another_version())
     with pytest.raises(Conflict) as caught:
