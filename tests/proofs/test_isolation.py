@@ -142,7 +142,7 @@ def test_without_the_guard_the_manufacturer_lets_itself_in(world, monkeypatch):
     with bound(Owner()):  # the other guard: one that lives is left as it is
         Tenant.objects.filter(slug="north").update(state=State.JOINING)
     isolation._let_oneself_in(result, world)
-    with world.network.north.bound():
+    with bound(Owner(world.network.north.schema)):
         User.objects.filter(login="mallory")._raw_delete("default")
     assert red(result, "into a living dealership")
 

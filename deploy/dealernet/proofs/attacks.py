@@ -148,6 +148,8 @@ ATTACKS = (
     _members("shorten the ledger", "DELETE FROM {own}.exchange_ledger"),
     _members("deliver oneself", "UPDATE {own}.exchange_ledger SET delivered_at = now()"),
     _members("forge a message", "INSERT INTO {own}.exchange_inbox SELECT * FROM {own}.exchange_inbox", control=False),
+    _members("forget a person", "DELETE FROM {own}.accounts_user"),
+    _members("forget what was mailed", "DELETE FROM {own}.accounts_outboxmail"),
     _members("sign for the steward", "INSERT INTO public.tenancy_stewardsignature (request_id, signed_by) "
              "SELECT id, 'me' FROM public.tenancy_stewardrequest ON CONFLICT DO NOTHING"),
     _members("change what is signed", "UPDATE public.tenancy_stewardrequest SET verb = 'retire'"),

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from kernel.accounts.models import User
 from kernel.ids import new_id
+from kernel.tenancy.grants import DELETABLE
 
 #: A DNS label, because it becomes the dealership's host name.
 slug_shape = RegexValidator(
@@ -170,6 +171,8 @@ class Territory(models.Model):
     dealership = models.ForeignKey(Dealership, models.CASCADE, related_name="territories")
     region = models.CharField(_("Region"), max_length=4)
     rank = models.PositiveSmallIntegerField(_("Rank"), default=1)
+
+    grants = DELETABLE
 
     class Meta:
         ordering = ("region", "rank", "id")

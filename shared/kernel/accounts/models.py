@@ -1,6 +1,6 @@
 """Tables of `kernel.accounts`: in the manufacturer's schema and in every dealership's."""
 
-from typing import ClassVar
+from typing import Any, ClassVar, NoReturn
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
@@ -10,12 +10,24 @@ from django.utils.translation import gettext_lazy as _
 from kernel import clock
 from kernel.accounts.roles import RIGHTS, Right, Role
 from kernel.ids import new_id
+from kernel.tenancy.grants import DELETABLE
 
 LANGUAGES = [("zh-hans", "简体中文"), ("zh-hant", "繁體中文"), ("en", "English")]
+RETIRED_NOT_DELETED = "People are retired, not deleted: others' records name them (accounts.actions.retire_person)."
+
+
+class People(models.QuerySet["User"]):
+    """People, who cannot be deleted."""
+
+    def delete(self) -> NoReturn:
+        raise TypeError(RETIRED_NOT_DELETED)
 
 
 class UserManager(BaseUserManager["User"]):
     """Finds people by their login, whatever its case."""
+
+    def get_queryset(self) -> People:
+        return People(self.model, using=self._db)
 
     def get_by_natural_key(self, username: str | None) -> "User":
         return self.get(login__iexact=username or "")
@@ -73,6 +85,9 @@ class User(AbstractBaseUser):
             return Standing.RETIRED
         return Standing.ACTIVE if self.has_usable_password() else Standing.INVITED
 
+    def delete(self, using: Any = None, keep_parents: bool = False) -> NoReturn:
+        raise TypeError(RETIRED_NOT_DELETED)
+
     def has(self, right: Right | str) -> bool:
         """Say whether the person's role, as it stands now, includes a right."""
         return self.is_active and self.role in RIGHTS and Right(right) in RIGHTS[Role(self.role)]
@@ -124,6 +139,8 @@ class Session(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     last_seen = models.DateTimeField()
     expires_at = models.DateTimeField()
+
+    grants = DELETABLE
 
     class Meta:
         ordering = ("-last_seen", "id")

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from kernel.ids import new_id
+from kernel.tenancy.grants import DELETABLE
 
 
 class StoredAnswer(models.Model):
@@ -25,6 +26,8 @@ class StoredAnswer(models.Model):
     body = models.BinaryField()
     created_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField()
+
+    grants = DELETABLE
 
     class Meta:
         ordering = ("-created_at", "id")

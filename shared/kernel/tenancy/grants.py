@@ -1,8 +1,9 @@
 """Which login may do what with which table, declared on the model and granted by the steward.
 
 `Model.grants = Grants(…)`. Letters: r = SELECT, a = INSERT, w = UPDATE, d = DELETE (PostgreSQL's own).
-Tables of the tiers (schemas `oem` and `d_…`) default to `own="rawd"`: their own login may do everything but DDL.
-Append-only tables say `own="ra"` and name in `own_update` the state columns that may change.
+Tables of the tiers (schemas `oem` and `d_…`) default to `own="raw"`: rows are added and changed, and stay. A table
+whose rows an action deletes says `DELETABLE`. Append-only tables say `own="ra"` and name in `own_update` the state
+columns that may change.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from django.db.models import Model
 
+#: The logins and groups that may be given rights besides a schema's own login. The owner is none of them.
+LOGINS = ("frontdesk", "oem", "dealerships", "courier")
 VERBS = {"r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE"}
 
 
@@ -29,8 +32,9 @@ class Grants:
     courier_update: tuple[str, ...] = ()
 
     def statements(self, *, table: str, own_login: str | None) -> list[str]:
-        """GRANT statements for one table. `table` and `own_login` are quoted identifiers."""
-        out = []
+        """What takes every right on one table away and gives these. `table` and `own_login` are quoted identifiers."""
+        everybody = ", ".join(filter(None, ("PUBLIC", own_login, *LOGINS)))
+        out = [f"REVOKE ALL ON {table} FROM {everybody}"]
         for login, verbs in (
             (own_login, self.own),
             ("frontdesk", self.frontdesk),
@@ -47,7 +51,9 @@ class Grants:
 
 
 #: What a table of a tier gets when its model says nothing.
-TIER_DEFAULT = Grants(own="rawd")
+TIER_DEFAULT = Grants(own="raw")
+#: What a table gets whose rows an action deletes.
+DELETABLE = Grants(own="rawd")
 
 
 def grants_of(model: type[Model], *, public: bool) -> Grants:

@@ -62,7 +62,9 @@ def render(kind: str, *, applied: Collection[tuple[str, str]] = ()) -> Script:
     steps = rendered(kind)
     missing = [(node, sql) for node, sql in steps if node not in applied]
     statements = tuple(statement for _node, sql in missing for statement in sql)
-    checksum = hashlib.sha256("".join(repr((node, list(sql))) for node, sql in steps).encode()).hexdigest()
+    rights = grant_statements(kind, PUBLIC_SCHEMA if kind == PUBLIC else "schema")
+    text = "".join([*(repr((node, list(sql))) for node, sql in steps), *rights])
+    checksum = hashlib.sha256(text.encode()).hexdigest()
     return Script(kind, statements, tuple(node for node, _sql in missing), checksum)
 
 
@@ -92,7 +94,6 @@ def grant_statements(kind: str, schema: str) -> list[str]:
     out = []
     for model in models_of(kind):
         table = f'"{schema}"."{model._meta.db_table}"'
-        out.append(f"REVOKE ALL ON {table} FROM PUBLIC")
         out += grants_of(model, public=kind == PUBLIC).statements(table=table, own_login=own)
     if own:
         out.append(f'GRANT SELECT ON "{schema}"."django_migrations" TO {own}')

@@ -187,7 +187,7 @@ class OdometerReading(models.Model):
     by_name = models.CharField(max_length=120, blank=True)
     recorded_at = models.DateTimeField(db_default=Now())
 
-    grants = Grants(own="rad")
+    grants = Grants(own="ra")
 
     class Meta:
         ordering = ("-on", "-km", "id")
@@ -245,7 +245,7 @@ class Consent(models.Model):
     withdrawn_by_name = models.CharField(max_length=120, blank=True)
     recorded_at = models.DateTimeField(db_default=Now())
 
-    grants = Grants(own="rad", own_update=("withdrawn_at", "withdrawn_means", "withdrawn_note", "withdrawn_by_name"))
+    grants = Grants(own="ra", own_update=("withdrawn_at", "withdrawn_means", "withdrawn_note", "withdrawn_by_name"))
 
     class Meta:
         ordering = ("-given_at", "-recorded_at", "id")

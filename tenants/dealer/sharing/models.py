@@ -154,7 +154,7 @@ class Disclosure(models.Model):
     dimension = models.CharField(max_length=60, blank=True)
     counted = models.BooleanField(default=False)
 
-    grants = Grants(own="rad")
+    grants = Grants(own="ra")
 
     class Meta:
         ordering = ("-day", "id")

@@ -13,7 +13,7 @@ from dealer.workshop.models import Job, LineKind, RepairOrder
 from kernel.contracts import ClaimOutcome
 from kernel.fields import IdentityField
 from kernel.ids import new_id
-from kernel.tenancy.grants import Grants
+from kernel.tenancy.grants import DELETABLE, Grants
 
 
 class ClaimType(models.TextChoices):
@@ -105,6 +105,8 @@ class ClaimLine(models.Model):
     unit_price = models.DecimalField(_("Price of one"), max_digits=12, decimal_places=2)
     amount = models.DecimalField(_("Amount"), max_digits=14, decimal_places=2)
     causal = models.BooleanField(_("This part failed"), default=False)
+
+    grants = DELETABLE
 
     class Meta:
         ordering = ("claim", "position")

@@ -17,6 +17,7 @@ from kernel.contracts import ClaimLineKind, VisitKind
 from kernel.contracts import PayType as PayTypes
 from kernel.fields import IdentityField
 from kernel.ids import new_id
+from kernel.tenancy.grants import DELETABLE
 
 
 class Kind(models.TextChoices):
@@ -196,6 +197,8 @@ class Job(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
     recorded_at = models.DateTimeField(db_default=Now())
 
+    grants = DELETABLE
+
     class Meta:
         ordering = ("repair_order", "position")
         constraints: ClassVar = [
@@ -227,6 +230,8 @@ class JobLine(models.Model):
     pay_type = models.CharField(_("Who pays"), max_length=10, choices=PayType.choices, default=PayType.CUSTOMER)
     causal = models.BooleanField(_("This part failed"), default=False)
     recorded_at = models.DateTimeField(db_default=Now())
+
+    grants = DELETABLE
 
     class Meta:
         ordering = ("job", "position")

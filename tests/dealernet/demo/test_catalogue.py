@@ -10,7 +10,7 @@ from kernel.accounts.actors import SYSTEM
 from kernel.audit.models import Entry
 from kernel.reference import models as reference
 from kernel.reference.nouns import Energy
-from kernel.tenancy.bindings import Owner, bound
+from kernel.tenancy.bindings import PORTAL_SCHEMA, Owner, bound
 from kernel.tenancy.models import Kind, State, Tenant
 from oem.catalogue import models as master
 from oem.network.models import Dealership
@@ -59,8 +59,9 @@ def test_who_sells_and_who_services(committed, portal):
         Tenant.objects.create(
             kind=Kind.DEALERSHIP, slug="east", name="East", schema_name="d_aaaaaaaaaaaa", state=State.ACTIVE
         )
-    with portal.bound():
+    with bound(Owner(PORTAL_SCHEMA)):
         Dealership.objects.all().delete()
+    with portal.bound():
         catalogue.load(actor=SYSTEM)
         loaded = network.load(actor=SYSTEM)
         entries = Entry.objects.count()

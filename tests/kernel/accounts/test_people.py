@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.db import ProgrammingError, transaction
 
 from kernel import clock
 from kernel.accounts import actions, links, queries
@@ -428,3 +429,15 @@ def test_a_reset_answers_no_faster_than_its_floor(wall, north):
     began = clock.now()
     north.client().post("/password/forgotten/", {"who": "nobody-at-all"})
     assert (clock.now() - began).total_seconds() >= actions.RESET_FLOOR
+
+
+@pytest.mark.parametrize("side", ["portal", "north"])
+def test_people_are_retired_and_cannot_be_deleted(wall, request, side):
+    with request.getfixturevalue(side).bound():
+        person = User.objects.first()
+        for delete in (person.delete, User.objects.all().delete, User.objects.filter(pk=person.pk).delete):
+            with pytest.raises(TypeError, match="retired, not deleted"):
+                delete()
+        with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
+            User.objects.filter(pk=person.pk)._raw_delete("default")
+        assert User.objects.filter(pk=person.pk).exists()
