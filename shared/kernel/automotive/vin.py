@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from vininfo.dicts import WMI
 
 from kernel.automotive.problem import Problem, Severity
+from kernel.errors import FieldError, Invalid
 
 LENGTH = 17
 # Numbers before 1981 had no common form: 5 to 13 letters and digits.
@@ -106,6 +107,14 @@ def inspect(vin: str, *, allow_pre_1981: bool = False) -> VinReport:
 def is_acceptable(vin: str) -> bool:
     """True unless `vin` has an error; warnings are acceptable. Numbers from before 1981 are not."""
     return inspect(vin).is_acceptable
+
+
+def checked(text: str, *, field: str = "vin") -> str:
+    """The normalised VIN, as it is stored; a warning passes. Raises Invalid for one with an error, naming `field`."""
+    report = inspect(text)
+    if report.errors:
+        raise Invalid([FieldError(field, problem.code, problem.message) for problem in report.errors])
+    return report.vin
 
 
 def make_vin(wmi: str, vds: str, year: int, plant: str, serial: int | str) -> str:

@@ -37,7 +37,8 @@ from kernel import audit, clock
 from kernel.accounts.actors import Actor
 from kernel.accounts.models import LANGUAGES
 from kernel.accounts.roles import Department, Right, Role
-from kernel.automotive import names, odometer, phone, regions, vin
+from kernel.automotive import names, odometer, phone, regions
+from kernel.automotive import vin as vins
 from kernel.contracts import Purpose
 from kernel.errors import Conflict, FieldError, Invalid
 from kernel.tenancy.manufacturer import in_words
@@ -300,14 +301,6 @@ def _plain(customer: Customer) -> dict[str, Any]:
 # -- vehicles and their parties --------------------------------------------------------------------------------
 
 
-def clean_vin(value: str, field: str = "vin") -> str:
-    """A VIN as it is stored. Raises Invalid for one with an error; a warning passes (standards, section 2)."""
-    report = vin.inspect(value)
-    if report.errors:
-        raise Invalid([FieldError(field, problem.code, problem.message) for problem in report.errors])
-    return report.vin
-
-
 def clean_plate(value: str) -> str:
     """A number plate without spaces and dots, in capitals."""
     return PLATE.sub("", value).upper()[:16]
@@ -329,7 +322,7 @@ def register_vehicle(
 ) -> Vehicle:
     """Know a car by its VIN; one that is known already gets what was not known of it yet. Raises Invalid."""
     actor.require(Right.CUSTOMERS_WRITE, Right.SALES_WORK, Right.SALES_APPROVE, Right.SERVICE_WRITE, Right.STOCK_WRITE)
-    number = clean_vin(vin)
+    number = vins.checked(vin)
     if not brand.strip():
         raise Invalid({"brand": _("Enter the brand of the car.")}, code="required")
     moment = clock.now()

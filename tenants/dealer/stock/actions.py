@@ -25,14 +25,6 @@ def lock_vehicle(vehicle_id: UUID) -> StockVehicle:
     return vehicle
 
 
-def checked_vin(text: str, *, field: str = "vin") -> str:
-    """The normalised VIN. Raises Invalid for one that the policy of `kernel.automotive.vin` calls wrong."""
-    report = vins.inspect(text)
-    if report.errors:
-        raise Invalid([FieldError(field, problem.code, problem.message) for problem in report.errors])
-    return report.vin
-
-
 @transaction.atomic
 def receive_vehicle(
     *,
@@ -55,7 +47,7 @@ def receive_vehicle(
     arrived_on) and Conflict `vehicle_exists` for a VIN that is in stock already.
     """
     actor.require(Right.STOCK_WRITE)
-    vin = checked_vin(vin)
+    vin = vins.checked(vin)
     brand = brand.strip()
     problems: dict[str, object] = {}
     if not brand:

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernel.automotive import vin
+from kernel.errors import Invalid
 
 DATA = Path(__file__).parent / "data"
 
@@ -145,6 +146,15 @@ def test_one_changed_character_is_found_unless_it_has_the_same_value(position, c
 def test_make_vin_refuses_wrong_parts(parts):
     with pytest.raises(ValueError, match=r"must be|no year code"):
         vin.make_vin(*parts)
+
+
+def test_a_vin_is_stored_normalised_and_a_wrong_one_names_its_field():
+    good = vin.make_vin("LSV", "AM418", 2012, "2", 1)
+    assert vin.checked(f" {good.lower()} ") == good
+    with pytest.raises(Invalid) as caught:
+        vin.checked(good[:-1], field="car")
+    assert [error.field for error in caught.value.errors] == ["car"]
+    assert caught.value.errors[0].code == vin.inspect(good[:-1]).errors[0].code
 
 
 @settings(deadline=None)

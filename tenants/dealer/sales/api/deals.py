@@ -379,10 +379,7 @@ def _car(request: Request, data: dict[str, Any]) -> Any:
     """The id of the car that a delivery names, by VIN or id; None for that of the contract."""
     vin, vehicle_id = data.pop("vin", None), data.pop("vehicle", None)
     if vin is not None:
-        report = vins.inspect(vin)
-        if report.errors:
-            raise Invalid([FieldError("vin", problem.code, problem.message) for problem in report.errors])
-        vehicle = vehicle_by_vin(report.vin)
+        vehicle = vehicle_by_vin(vins.checked(vin))
         if vehicle is None:
             raise Invalid([FieldError("vin", "unknown", _("There is no car with this VIN in stock."))])
         return vehicle.pk
