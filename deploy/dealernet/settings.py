@@ -251,7 +251,7 @@ SPECTACULAR_SETTINGS = {
         "MessageStateEnum": "exchange.models.LedgerState",
         "OrderStateEnum": "dealer.workshop.models.OrderState",
         "PartyKindEnum": "dealer.customers.models.Kind",
-        "SourceEnum": "dealer.sales.models.Channel",
+        "SourceEnum": "kernel.automotive.channel.Channel",
         "TestDriveResultEnum": "dealer.sales.models.TestDriveResult",
     },
 }

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
 from kernel.accounts.roles import Right
+from kernel.automotive.channel import channel_name
 from kernel.contracts import Level
 from kernel.reference.queries import brand_name
 from kernel.ui import charts
@@ -24,7 +25,6 @@ from oem.insight import indicators
 from oem.insight.indicators import INDICATORS, Cell, Claims, Counted, Indicator, Leads
 from oem.insight.periods import Scope
 from oem.leads.models import LeadState
-from oem.leads.words import channel_name
 from oem.network.models import AT_WORK, Dealership
 from oem.owners.queries import Tally
 

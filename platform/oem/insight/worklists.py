@@ -12,13 +12,13 @@ from exchange import words as exchange_words
 from kernel import clock
 from kernel.accounts.models import User
 from kernel.accounts.roles import Right
+from kernel.automotive.channel import channel_name
 from kernel.reference.queries import car_name
 from kernel.ui.templatetags import ui
 from kernel.ui.worklist import SHOWN, Line, Worklist
 from oem.aftersales.queries import waiting_claims
 from oem.leads import desk, queries
 from oem.leads.models import Lead, LeadState
-from oem.leads.words import channel_name
 from oem.network.models import Dealership, DealershipState
 from oem.network.queries import dealership_names
 

@@ -10,6 +10,7 @@ from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 from kernel.automotive import phone, regions
+from kernel.automotive.channel import Channel
 from kernel.money import DEFAULT_CURRENCY
 from kernel.reference import queries as reference
 from kernel.ui.forms import DateInput, Form, MoneyInput, PhoneInput, PillSelect
@@ -179,7 +180,7 @@ class NewLeadForm(LeadForm):
     """A lead that somebody told the desk, by telephone or at an event."""
 
     channel = forms.ChoiceField(
-        label=_("Channel"), choices=words.Channel.choices, initial=words.Channel.TELEPHONE_MARKETING, required=False
+        label=_("Channel"), choices=Channel.choices, initial=Channel.TELEPHONE_MARKETING, required=False
     )
     sections = [(label, ["channel", *fields], *more) for label, fields, *more in LeadForm.sections]
 

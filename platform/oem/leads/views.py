@@ -24,6 +24,7 @@ from kernel import audit
 from kernel.accounts.access import requires
 from kernel.accounts.actors import Actor
 from kernel.accounts.roles import Right
+from kernel.automotive.channel import Channel, channel_name
 from kernel.errors import Conflict, Invalid, Missing
 from kernel.reference.queries import brand_choices, car_name
 from kernel.ui.lists import Bound, Choice, Column, DateRange, ListPage, Search, Toggle
@@ -117,7 +118,7 @@ class Leads(ListPage):
             Column("state", _("State"), kind="state", sort="state", phone="badge"),
             Column("came", _("Received"), value=_came, kind="html", sort=("received_at", "number"), unlabelled=True),
             Column("dealership", _("Dealership"), value=self._holder, empty="", unlabelled=True),
-            Column("channel", _("Channel"), value=lambda lead: words.channel_name(lead.channel), export_only=True),
+            Column("channel", _("Channel"), value=lambda lead: channel_name(lead.channel), export_only=True),
             Column("received_at", _("Received"), kind="datetime", export_only=True),
             Column("respond_before", _("Answer due"), kind="datetime", export_only=True),
             Column("first_response_seconds", _("First response"), kind="duration", export_only=True),
@@ -135,7 +136,7 @@ class Leads(ListPage):
             LeadSearch(fields=("name", "phone", "email"), placeholder=_("Name, phone or number")),
             Choice("state", _("State"), choices=LeadState),
             Choice("dealership", _("Dealership"), choices=dealership_choices),
-            Choice("channel", _("Channel"), choices=words.Channel),
+            Choice("channel", _("Channel"), choices=Channel),
             Choice("brand", _("Brand"), choices=brand_choices),
             DateRange("received_at", _("Received")),
             Toggle("desk", _("Waits for a person"), where=desk.waiting()),
@@ -171,7 +172,7 @@ def _came(lead: Lead) -> SafeString:
     left = ui.deadline(lead.respond_before) if lead.state == LeadState.OFFERED else ""
     return format_html(
         '{} · {} <span class="nowrap">{}</span>',
-        words.channel_name(lead.channel) or "–",
+        channel_name(lead.channel) or "–",
         ui.moment(lead.received_at, "relative"),
         left,
     )
@@ -288,7 +289,7 @@ def _wish_facts(found: Lead) -> list[tuple[Any, Any]]:
         (_("Budget"), ui.money(found.budget, found.budget_currency) if found.budget is not None else ""),
         (_("Buys"), window),
         (_("Dealership named"), found.vendor_name),
-        (_("Channel"), words.channel_name(found.channel)),
+        (_("Channel"), channel_name(found.channel)),
         (_("Source"), found.source),
         (_("Collected"), ui.moment(found.collected_at)),
         (_("Basis of consent"), " ".join(filter(None, [found.consent_basis, found.consent_text_version]))),

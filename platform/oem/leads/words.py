@@ -14,23 +14,6 @@ from kernel.reference.queries import brand_name, series_name
 from oem.network.queries import region_name
 
 
-class Channel(models.TextChoices):
-    """How a lead reached the manufacturer (R-LEAD-22); senders may name others, which stand as they came."""
-
-    WEBSITE = "website", _("Website")
-    TELEPHONE_MARKETING = "telephone_marketing", _("Telephone marketing")
-    MARKET_EVENT = "market_event", _("Market event")
-    PUBLICITY = "publicity", _("Publicity")
-    BRAND_COOPERATION = "brand_cooperation", _("Brand cooperation")
-    REFERRAL = "referral", _("Referral")
-    KEY_ACCOUNT = "key_account", _("Key account")
-    PURCHASED_DATA = "purchased_data", _("Purchased data")
-    OWN_DEVELOPMENT = "own_development", _("Own development")
-    SHOWROOM_VISIT = "showroom_visit", _("Showroom visit")
-    SECOND_TIER_DEALER = "second_tier_dealer", _("Second-tier dealer")
-    OTHER = "other", _("Other channel")
-
-
 class Interest(models.TextChoices):
     """What is wanted with the car (ADF 1.0, `vehicle/@interest`)."""
 
@@ -121,11 +104,6 @@ UNKNOWN_EVENT = Happening("circle", "neutral", _("Something happened"))
 def word(table: Mapping[str, Any], code: str) -> str:
     """The words for a code; an unknown code stands as it is."""
     return str(table.get(code) or code)
-
-
-def channel_name(code: str) -> str:
-    """A channel in words; one that a sender invented stands as it came."""
-    return str(Channel(code).label) if code in Channel.values else code
 
 
 def interest_name(code: str) -> str:

@@ -14,7 +14,6 @@ from dealer.customers.models import Kind, Sex
 from dealer.sales import derive
 from dealer.sales.actions.quotations import Line
 from dealer.sales.models import (
-    Channel,
     ChecklistItem,
     ContactChannel,
     ContactResult,
@@ -29,6 +28,7 @@ from dealer.sales.models import (
 from dealer.sales.queries import cars_to_deliver, cars_to_offer, consultants
 from dealer.stock.models import StockVehicle
 from kernel import clock
+from kernel.automotive.channel import Channel
 from kernel.automotive.qualification import Item
 from kernel.reference.queries import brand_choices, model_choices, series_choices, variant_choices
 from kernel.ui.forms import DateInput, DateTimeInput, Form, MoneyInput, PhoneInput, PillSelect

@@ -16,29 +16,13 @@ from dealer.customers.models import Customer
 from dealer.stock.models import StockVehicle
 from kernel.accounts.models import User
 from kernel.automotive import regions
+from kernel.automotive.channel import Channel, channel_name
 from kernel.automotive.temperature import Temperature
 from kernel.fields import IdentityField
 from kernel.ids import new_id
 from kernel.money import DEFAULT_CURRENCY
 from kernel.reference.queries import car_name
 from kernel.tenancy.grants import Grants
-
-
-class Channel(models.TextChoices):
-    """How somebody came to us (R-LEAD-22)."""
-
-    SHOWROOM_VISIT = "showroom_visit", _("Showroom visit")
-    OWN_DEVELOPMENT = "own_development", _("Own development")
-    TELEPHONE_MARKETING = "telephone_marketing", _("Telephone marketing")
-    REFERRAL = "referral", _("Referral")
-    KEY_ACCOUNT = "key_account", _("Key account")
-    SECOND_TIER_DEALER = "second_tier_dealer", _("Second-tier dealer")
-    MARKET_EVENT = "market_event", _("Market event")
-    PUBLICITY = "publicity", _("Publicity")
-    BRAND_COOPERATION = "brand_cooperation", _("Brand cooperation")
-    PURCHASED_DATA = "purchased_data", _("Purchased data")
-    WEBSITE = "website", _("Website")
-    OTHER = "other", _("Other channel")
 
 
 class SalesPolicy(models.Model):
@@ -210,7 +194,7 @@ class Lead(models.Model):
     @property
     def channel_label(self) -> str:
         """The channel in words; one that is not of the catalogue stands as it came."""
-        return str(Channel(self.channel).label) if self.channel in Channel.values else self.channel
+        return channel_name(self.channel)
 
     @property
     def is_offered(self) -> bool:

@@ -21,7 +21,6 @@ from dealer.sales.models import (
     LEAD_TRANSITIONS,
     PROSPECT_TRANSITIONS,
     STUB_STATES,
-    Channel,
     DeclineReason,
     Lead,
     LeadState,
@@ -34,6 +33,7 @@ from kernel import audit, clock
 from kernel.accounts.actors import EXCHANGE, SYSTEM, Actor
 from kernel.accounts.models import User
 from kernel.accounts.roles import RIGHTS, Right, Role
+from kernel.automotive.channel import Channel
 from kernel.contracts import LeadEvent, SalesLead
 from kernel.errors import Conflict, FieldError, Invalid
 from kernel.transitions import move

@@ -19,7 +19,6 @@ from dealer.sales.locks import lock_prospect
 from dealer.sales.models import (
     NOT_SPOKEN,
     PROSPECT_TRANSITIONS,
-    Channel,
     ContactChannel,
     ContactResult,
     CustomerType,
@@ -33,6 +32,7 @@ from kernel import audit, clock
 from kernel.accounts.actors import Actor
 from kernel.accounts.models import User
 from kernel.accounts.roles import RIGHTS, Right, Role
+from kernel.automotive.channel import Channel
 from kernel.automotive.temperature import add_months
 from kernel.contracts import LeadEvent
 from kernel.errors import Conflict, FieldError, Invalid

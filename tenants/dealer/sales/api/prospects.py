@@ -14,7 +14,6 @@ from dealer.customers.models import Kind, Sex
 from dealer.customers.queries import access_customer_for_reading
 from dealer.sales import actions, queries
 from dealer.sales.models import (
-    Channel,
     ContactChannel,
     ContactResult,
     CustomerType,
@@ -31,6 +30,7 @@ from kernel.accounts.roles import Right
 from kernel.api.filters import by_choice
 from kernel.api.serializers import StrictSerializer
 from kernel.api.views import ApiView, Required
+from kernel.automotive.channel import Channel
 from kernel.automotive.qualification import Item
 from kernel.automotive.temperature import Temperature
 from kernel.errors import FieldError, Invalid, Missing

@@ -15,11 +15,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from dealer.sales import actions, queries
 from dealer.sales.forms import ConsultantForm, DeclineForm
-from dealer.sales.models import Channel, Lead, LeadState
+from dealer.sales.models import Lead, LeadState
 from dealer.sales.views.common import AuditedExport, status_of
 from kernel.accounts.access import requires
 from kernel.accounts.actors import Actor
 from kernel.accounts.roles import Right
+from kernel.automotive.channel import Channel
 from kernel.contracts import LeadEvent
 from kernel.errors import Conflict, Invalid
 from kernel.reference.queries import brand_choices, car_name, series_choices

@@ -28,7 +28,6 @@ from dealer.sales.forms import (
     TestDriveForm,
 )
 from dealer.sales.models import (
-    Channel,
     CustomerType,
     Prospect,
     ProspectState,
@@ -41,6 +40,7 @@ from dealer.sales.views.common import AuditedExport, page, show, status_of
 from kernel.accounts.access import requires
 from kernel.accounts.actors import Actor
 from kernel.accounts.roles import Right
+from kernel.automotive.channel import Channel
 from kernel.automotive.qualification import Item
 from kernel.automotive.temperature import Temperature
 from kernel.errors import Conflict, Invalid
