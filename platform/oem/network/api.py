@@ -14,6 +14,7 @@ from kernel.accounts.roles import Right
 from kernel.api.filters import by_choice
 from kernel.api.views import ApiView, Required
 from oem.network import queries
+from oem.network.actions import SITE_FIELDS
 from oem.network.models import Capability, Dealership, DealershipState, Site
 
 
@@ -26,19 +27,7 @@ class CapabilityOut(serializers.ModelSerializer[Capability]):
 class SiteOut(serializers.ModelSerializer[Site]):
     class Meta:
         model = Site
-        fields = (
-            "id",
-            "name",
-            "sells",
-            "services",
-            "city",
-            "district",
-            "address",
-            "phone",
-            "workshop_bays",
-            "opened_on",
-            "closed_on",
-        )
+        fields = ("id", *SITE_FIELDS)
 
 
 class DealershipOut(serializers.ModelSerializer[Dealership]):

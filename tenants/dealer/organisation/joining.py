@@ -7,25 +7,14 @@ from uuid import UUID
 
 from django.conf import settings
 
+from dealer.organisation.actions import EDITABLE
 from dealer.organisation.models import Department, DepartmentKind, Profile, Site
 from kernel import clock
 from kernel.tenancy.bindings import MANUFACTURER_ID
 from kernel.tenancy.steward import joining_step
 
-#: Arguments of the request that are columns of the profile.
-PROFILE_ARGUMENTS = (
-    "short_name",
-    "phone",
-    "email",
-    "province",
-    "city",
-    "address",
-    "language",
-    "time_zone",
-    "currency",
-    "primary_colour",
-    "accent_colour",
-)
+#: Arguments of the request that are columns of the profile; the name is its own argument.
+PROFILE_ARGUMENTS = tuple(name for name in EDITABLE if name != "name")
 
 
 @joining_step("10-organisation")
