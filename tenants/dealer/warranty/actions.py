@@ -214,8 +214,6 @@ def check_claim(claim: Claim) -> Checks:
     ):
         if not getattr(claim, key):
             checks.wrong(key, "required", message)
-    if not lines:
-        checks.wrong("lines", "required", _("Add at least one line."))
     if any(line.kind == LineKind.PART for line in lines) and not any(line.causal for line in lines):
         checks.wrong("lines", "causal_part", _("Mark the part that failed."))
     if claim.claim_type == ClaimType.VEHICLE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from uuid import uuid4
@@ -11,14 +12,16 @@ from django.utils import translation
 from tests.service import add_warranty_lines, car_of, close, conflict, diagnose, order_of, warranty_repair
 
 from dealer.customers.models import Vehicle
+from dealer.sharing import actions as sharing
 from dealer.warranty import actions, queries
-from dealer.warranty.models import TRANSITIONS, Claim, ClaimState, Decision
+from dealer.warranty.models import TRANSITIONS, Claim, ClaimLine, ClaimState, Decision
 from dealer.workshop import actions as workshop
 from dealer.workshop.queries import local_day
 from exchange.models import Ledger, Payload
-from kernel.accounts.actors import EXCHANGE
+from kernel.accounts.actors import EXCHANGE, SYSTEM
 from kernel.audit.models import Entry
 from kernel.contracts import ClaimDecision
+from kernel.contracts.agreements import default_agreement
 from kernel.errors import Conflict, Forbidden, IllegalTransition, Invalid, Missing
 from kernel.transitions import move
 
@@ -192,6 +195,72 @@ def test_a_changed_line_changes_the_total(claim, adviser):
     actions.update_claim_line(actor=adviser, line=claim.lines.get(kind="labour"), quantity="2")
     claim.refresh_from_db()
     assert claim.total == Decimal("780.00")
+
+
+def test_saying_the_same_again_changes_nothing(claim, adviser):
+    line = claim.lines.get(kind="labour")
+    actions.update_claim(actor=adviser, claim=claim, cause=claim.cause, fault_code=claim.fault_code)
+    actions.update_claim_line(actor=adviser, line=line, quantity=line.quantity, description=line.description)
+    assert not Entry.objects.filter(action__in=["warranty.update", "warranty.update_line"]).exists()
+
+
+def test_a_field_that_claims_do_not_have_is_a_defect_of_the_caller(claim, adviser):
+    with pytest.raises(TypeError, match=r"no field \['state'\] to change"):
+        actions.update_claim(actor=adviser, claim=claim, state="approved")
+    with pytest.raises(TypeError, match=r"no field \['amount'\] to change"):
+        actions.update_claim_line(actor=adviser, line=claim.lines.first(), amount=1)
+
+
+def test_one_part_of_a_claim_failed_first(at_north, adviser):
+    order = order_of(at_north, *car_of(at_north))
+    job = order.jobs.get()
+    diagnose(at_north, job)
+    add_warranty_lines(at_north, job)
+    workshop.add_line(actor=adviser, job=job, kind="part", code="XH-3501-01", pay_type="warranty")
+    claim = close(at_north, order).claims.get()
+    pump, pads = claim.lines.filter(kind="part").order_by("position")
+    assert (pump.causal, pads.causal) == (True, False)
+    actions.update_claim_line(actor=adviser, line=pads, causal=True)
+    assert list(claim.lines.filter(causal=True)) == [pads]
+
+
+def test_a_claim_or_line_that_is_gone_does_not_exist(at_north, claim, adviser):
+    with pytest.raises(Missing):
+        actions.cancel_claim(actor=adviser, claim=Claim(pk=uuid4()))
+    line = claim.lines.get(kind="labour")
+    actions.remove_claim_line(actor=adviser, line=line)
+    gone = ClaimLine(pk=uuid4(), claim=claim)
+    for step in (actions.remove_claim_line, actions.update_claim_line):
+        with pytest.raises(Missing):
+            step(actor=adviser, line=gone)
+
+
+def test_corrections_and_submission_are_one_step_or_none(claim, adviser):
+    labour, part = claim.lines.order_by("kind")
+    good = {"id": labour.pk, "quantity": "2"}
+    with pytest.raises(Invalid) as caught:
+        actions.correct_and_submit(
+            actor=adviser, claim=claim, lines=[good, {"id": uuid4(), "quantity": 1}, {"id": part.pk, "quantity": -1}]
+        )
+    assert [error.field for error in caught.value.errors] == ["lines.1.id", "lines.2.quantity"]
+    claim.refresh_from_db()
+    assert (claim.state, claim.total) == (ClaimState.DRAFT, Decimal("870.00"))
+    sent = actions.correct_and_submit(actor=adviser, claim=claim, lines=[good], cause="水泵轴承断裂")
+    assert (sent.state, sent.total, sent.cause) == (ClaimState.SUBMITTED, Decimal("780.00"), "水泵轴承断裂")
+
+
+def test_a_claim_that_no_agreement_lets_out_is_not_submitted(at_north, claim, adviser):
+    text = default_agreement()
+    short = replace(
+        text, version="2027-1", terms=tuple(term for term in text.terms if term.contract != "WarrantyClaim")
+    )
+    made = sharing.receive_agreement(actor=SYSTEM, text=short)
+    sharing.sign_agreement(actor=at_north.actor("general_manager"), agreement=made)
+    with conflict("not_shared"):
+        actions.submit_claim(actor=adviser, claim=claim)
+    claim.refresh_from_db()
+    assert (claim.state, claim.revision) == (ClaimState.DRAFT, 0)
+    assert not Ledger.objects.filter(contract="WarrantyClaim").exists()
 
 
 def test_labour_is_never_the_part_that_failed(claim, adviser):
