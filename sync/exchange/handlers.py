@@ -12,8 +12,9 @@ from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
+from django.db.models.functions import Now
+
 from exchange.models import Ledger, LedgerState
-from kernel import clock
 from kernel.contracts import Contract, Level, Purpose, Receipt, ReceiptOutcome
 from kernel.tenancy.bindings import Portal, current
 
@@ -87,5 +88,5 @@ def receipts_arrive(messages: list[Received]) -> None:
         Ledger.objects.filter(id__in=receipt.message_ids, receiver=message.sender, state__in=open_states).update(
             state=_STATE_OF[receipt.outcome],
             reason=receipt.reason or "",
-            applied_at=clock.now() if receipt.outcome == ReceiptOutcome.APPLIED else None,
+            applied_at=Now() if receipt.outcome == ReceiptOutcome.APPLIED else None,
         )

@@ -38,8 +38,8 @@ LEDGER_TRANSITIONS = {
 
 
 class Ledger(models.Model):
-    """One message, or one decision that nothing leaves. `event_at` is when it happened, `recorded_at` when the
-    database wrote it down."""
+    """One message, or one decision that nothing leaves. `event_at` is when it happened; `recorded_at`, `delivered_at`
+    and `applied_at` are when the database saw it written down, carried over and answered."""
 
     grants = Grants(
         own="ra",

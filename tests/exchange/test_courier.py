@@ -22,6 +22,7 @@ from kernel.contracts import DailyCounts, Level, Purpose
 from kernel.errors import Conflict, Forbidden
 from kernel.tenancy.bindings import MANUFACTURER_ID, Courier, bound
 from kernel.tenancy.pool import pool
+from kernel.testing import clocks
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 
@@ -80,6 +81,20 @@ def test_what_is_sent_arrives_once_in_order_and_is_answered(committed, portal, n
         assert set(Ledger.objects.filter(id__in=[s.id for s in sent]).values_list("state", flat=True)) == {"applied"}
     assert drain_exchange() == 0
     assert len(arrived) == 3
+
+
+def test_a_clock_set_to_the_past_moves_the_event_but_no_time_of_the_exchange(committed, portal, north, arrived):
+    before = datetime.now(UTC)
+    with clocks.at(NOON):
+        sent = send(north, subject=uuid4())
+        drain_exchange()
+    with north.bound():
+        row = Ledger.objects.get(id=sent.id)
+    with portal.bound():
+        came = Inbox.objects.get(id=sent.id)
+    assert row.event_at == came.event_at == NOON
+    assert before < row.recorded_at < row.delivered_at < row.applied_at
+    assert row.delivered_at <= came.applied_at <= row.applied_at
 
 
 def test_delivering_twice_has_no_second_effect(committed, portal, north, arrived):

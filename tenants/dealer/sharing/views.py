@@ -14,6 +14,8 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -33,6 +35,7 @@ from kernel.contracts import Level, Purpose
 from kernel.errors import Conflict, Forbidden, Invalid
 from kernel.tenancy.manufacturer import in_words
 from kernel.ui.lists import Choice, Column, DateRange, ListPage, Search
+from kernel.ui.templatetags import ui
 
 page = require_http_methods(["GET", "HEAD", "POST"])
 _READ = requires(Right.SHARING_READ)
@@ -301,6 +304,20 @@ def _state(row: Ledger) -> str:
     return f"{label}: {words.stopped_label(row.reason)}" if row.reason else label
 
 
+def _entered_later(row: Ledger) -> bool:
+    """Whether somebody wrote down what had happened on an earlier day."""
+    return row.recorded_at - row.event_at >= timedelta(days=1)
+
+
+def _when(row: Ledger) -> SafeString | str:
+    """When it happened, and when it was recorded where that was later."""
+    happened = ui.moment(row.event_at)
+    if not _entered_later(row):
+        return happened
+    recorded = _("recorded %(day)s") % {"day": ui.local_text(row.recorded_at, "date")}
+    return format_html('{}<br><span class="text-sm text-muted">{}</span>', happened, recorded)
+
+
 class LedgerPage(ListPage):
     """Every message about this dealership's data: what left, what stayed, and why."""
 
@@ -315,7 +332,9 @@ class LedgerPage(ListPage):
             sort="contract",
             phone="subtitle",
         ),
-        Column("event_at", gettext_lazy("When"), kind="datetime", sort="event_at"),
+        Column("when", gettext_lazy("When"), value=_when, kind="html", sort="event_at", screen_only=True),
+        Column("event_at", gettext_lazy("When"), kind="datetime", export_only=True),
+        Column("recorded_at", gettext_lazy("Recorded at"), kind="datetime", export_only=True),
         Column("purpose", gettext_lazy("Purpose")),
         Column("level", gettext_lazy("Level"), kind="state"),
         Column(
@@ -393,11 +412,12 @@ def message(request: HttpRequest, id: str) -> HttpResponseBase:
     _with_subjects([found])
     payload = queries.payload_of(found)
     body = payload.body if payload else {}
+    later = _("Entered afterwards, for the day on which it happened.") if _entered_later(found) else ""
     times = [
-        (_("Happened"), found.event_at),
-        (_("Decided and written down"), found.recorded_at),
-        (pgettext("message", "Delivered"), found.delivered_at),
-        (_("Applied by the receiver"), found.applied_at),
+        (_("Happened"), found.event_at, ""),
+        (_("Decided and written down"), found.recorded_at, later),
+        (pgettext("message", "Delivered"), found.delivered_at, ""),
+        (_("Applied by the receiver"), found.applied_at, ""),
     ]
     context = {
         "message": found,
@@ -409,6 +429,10 @@ def message(request: HttpRequest, id: str) -> HttpResponseBase:
         "lines": previews.lines(found.contract, body or dict.fromkeys(found.released), found.withheld),
         "payload": payload,
         "explained": words.path_in_words(found.path),
-        "times": [{"title": title, "at": at, "icon": "check", "tone": "success"} for title, at in times if at],
+        "times": [
+            {"title": title, "at": at, "text": text, "icon": "check", "tone": "success"}
+            for title, at, text in times
+            if at
+        ],
     }
     return render(request, "sharing/message.html", context)

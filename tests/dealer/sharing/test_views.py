@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from tests.dealer.sharing.test_actions import another_version
+from tests.dealer.sharing.test_actions import another_version, new_owner
 from tests.dealer.speaking import speaking
 
 from dealer.customers import actions as customers
@@ -15,11 +16,14 @@ from dealer.sharing import actions, previews, queries, words
 from dealer.sharing.flows import FLOWS
 from dealer.sharing.models import Grant
 from exchange.models import Ledger, Payload
+from kernel import clock
 from kernel.accounts.actors import SYSTEM
 from kernel.audit.models import Entry
 from kernel.automotive.vin import make_vin
 from kernel.contracts import Level
 from kernel.contracts.agreements import default_agreement
+from kernel.testing import clocks
+from kernel.ui.templatetags import ui
 
 NAME = "欧阳明月"
 READERS = {"general_manager", "crm_manager"}
@@ -213,6 +217,20 @@ def test_the_ledger_names_what_left_and_what_stayed(owner, north, language):
     assert "+8613800138000" in detail
     assert message.commitment in detail
     assert f"/customers/{person.pk}/" in detail
+
+
+@pytest.mark.parametrize(("days", "said"), [(0, False), (30, True)])
+def test_what_was_entered_afterwards_is_told_apart(wall, north, days, said):
+    with north.bound(), clocks.at(clock.now() - timedelta(days=days)):
+        new_owner(north.actor("sales_consultant"))
+        message = Ledger.objects.get(contract="Owner")
+    client = speaking(north, "general_manager", "en")
+    recorded = f"recorded {ui.local_text(message.recorded_at, 'date')}"
+    assert (recorded in client.get("/sharing/ledger/").content.decode()) == said
+    page = client.get(f"/sharing/ledger/{message.pk}/").content.decode()
+    assert ("Entered afterwards, for the day on which it happened." in page) == said
+    text = b"".join(client.get("/sharing/ledger/?export=csv")).decode("utf-8-sig")
+    assert "Recorded at" in text.splitlines()[0]
 
 
 def test_after_lowering_the_ledger_shows_why(owner, north):
