@@ -30,6 +30,7 @@ from kernel import clock
 from kernel.audit.models import Entry
 from kernel.contracts import Level
 from kernel.errors import Conflict, Forbidden, IllegalTransition, Invalid, Missing
+from kernel.ids import new_id
 from kernel.transitions import move
 
 
@@ -137,6 +138,38 @@ def test_moving_an_appointment_is_audited(appointment, adviser):
     assert set(entry.after) == {"starts_at", "minutes"}
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [{"minutes": 90}, {"wish": "换轮胎"}, {"kind": "repair"}, {"starts_at": timedelta(hours=5)}],
+)
+def test_only_what_is_given_of_an_appointment_changes(appointment, adviser, fields):
+    given = {key: clock.now() + value if isinstance(value, timedelta) else value for key, value in fields.items()}
+    actions.change_appointment(actor=adviser, appointment=appointment, **given)
+    entry = Entry.objects.get(action="workshop.change_appointment")
+    assert entry.before.keys() == entry.after.keys() == given.keys()
+
+
+def test_saying_the_same_of_an_appointment_again_is_not_audited(appointment, adviser):
+    actions.change_appointment(actor=adviser, appointment=appointment, wish=" 换机油 ", minutes=60)
+    assert not Entry.objects.filter(action="workshop.change_appointment").exists()
+
+
+def test_an_appointment_is_at_a_site_that_is_open(appointment, adviser):
+    closed = Site.objects.create(name="Old hall", active=False)
+    for site in (closed, None):
+        with pytest.raises(Invalid) as caught:
+            actions.change_appointment(actor=adviser, appointment=appointment, site=site)
+        assert [(error.field, error.code) for error in caught.value.errors] == [("site", "choice")]
+    east = Site.objects.create(name="East hall")
+    assert actions.change_appointment(actor=adviser, appointment=appointment, site=east).site == east
+
+
+def test_an_appointment_that_is_gone_does_not_exist(appointment, adviser):
+    gone = Appointment(pk=new_id())
+    with pytest.raises(Missing):
+        actions.change_appointment(actor=adviser, appointment=gone, minutes=90)
+
+
 def test_arriving_opens_the_order_with_the_wish_as_complaint(appointment, adviser):
     order = actions.arrive(actor=adviser, appointment=appointment, odometer_km=9_000)
     appointment.refresh_from_db()
@@ -220,6 +253,63 @@ def test_a_wrong_order_names_every_field(at_north, owner_and_car, fields, fields
     assert [error.field for error in caught.value.errors] == fields_wrong
     assert not RepairOrder.objects.exists()
     assert not OdometerReading.objects.exists()
+
+
+def test_a_car_is_taken_in_at_a_site_that_is_open(at_north, owner_and_car):
+    with pytest.raises(Invalid) as caught:
+        order_of(at_north, *owner_and_car, site=Site.objects.create(name="Old hall", active=False))
+    assert [(error.field, error.code) for error in caught.value.errors] == [("site", "choice")]
+    east = Site.objects.create(name="East hall")
+    assert order_of(at_north, *owner_and_car, site=east).site == east
+
+
+def test_without_any_open_site_no_car_is_taken_in(at_north, owner_and_car):
+    Site.objects.update(active=False)
+    with pytest.raises(Invalid) as caught:
+        order_of(at_north, *owner_and_car)
+    assert [(error.field, error.code) for error in caught.value.errors] == [("site", "choice")]
+
+
+def test_only_what_is_given_of_an_order_changes(order, adviser, at_north):
+    manager = at_north.user("service_manager")
+    for given in ({"kind": "accident"}, {"adviser": manager}, {"adviser": None}):
+        changed = actions.update_repair_order(actor=adviser, order=order, **given)
+        assert {key: getattr(changed, key) for key in given} == given
+    entries = Entry.objects.filter(action="workshop.update").order_by("at")
+    assert [list(entry.after) for entry in entries] == [["kind"], ["adviser"], ["adviser"]]
+
+
+def test_saying_the_same_of_an_order_again_is_not_audited(order, adviser):
+    actions.update_repair_order(actor=adviser, order=order, kind=order.kind, adviser=order.adviser)
+    assert not Entry.objects.filter(action="workshop.update").exists()
+
+
+@pytest.mark.parametrize("role", ["technician", "sales_consultant"])
+def test_an_order_is_looked_after_by_a_service_adviser(order, adviser, at_north, role):
+    with pytest.raises(Invalid) as caught:
+        actions.update_repair_order(actor=adviser, order=order, adviser=at_north.user(role))
+    assert [(error.field, error.code) for error in caught.value.errors] == [("adviser", "choice")]
+
+
+def test_a_field_that_the_workshop_does_not_have_is_a_defect_of_the_caller(order, job, adviser):
+    line = actions.add_line(actor=adviser, job=job, kind="labour", code="XH-MNT-010")
+    with pytest.raises(TypeError, match=r"no field \['state'\] to change"):
+        actions.update_repair_order(actor=adviser, order=order, state="closed")
+    with pytest.raises(TypeError, match=r"no field \['technician'\] to change"):
+        actions.update_job(actor=adviser, job=job, technician=None)
+    with pytest.raises(TypeError, match=r"no field \['amount'\] to change"):
+        actions.update_line(actor=adviser, line=line, amount=1)
+
+
+def test_an_order_or_line_that_is_gone_does_not_exist(order, job, adviser):
+    with pytest.raises(Missing):
+        actions.update_repair_order(actor=adviser, order=RepairOrder(pk=new_id()), kind="repair")
+    line = actions.add_line(actor=adviser, job=job, kind="labour", code="XH-MNT-010")
+    gone = JobLine(pk=new_id(), job=job)
+    for step in (actions.update_line, actions.remove_line):
+        with pytest.raises(Missing):
+            step(actor=adviser, line=gone)
+    assert list(job.lines.all()) == [line]
 
 
 def test_a_promise_before_the_car_came_is_refused(at_north, owner_and_car):
@@ -313,6 +403,38 @@ def test_starting_a_job_starts_the_order_also_when_it_was_ready(job, adviser):
     actions.start_job(actor=adviser, job=job)
     order.refresh_from_db()
     assert (order.state, order.ready_at) == (OrderState.IN_WORK, None)
+
+
+def test_work_on_a_second_job_finds_the_order_at_work(order, job, adviser):
+    second = actions.add_job(actor=adviser, order=order, complaint="刹车异响")
+    for one in (job, second):
+        actions.start_job(actor=adviser, job=one)
+    order.refresh_from_db()
+    assert order.state == OrderState.IN_WORK
+    assert Entry.objects.filter(action="workshop.start").count() == 1
+    assert Entry.objects.filter(action="workshop.start_job").count() == 2
+
+
+def test_saying_the_same_of_a_job_or_line_again_is_not_audited(at_north, job, adviser):
+    actions.update_job(actor=adviser, job=job, complaint=job.complaint, fault_code="")
+    for _again in range(2):
+        actions.assign_technician(actor=adviser, job=job, technician=at_north.user("technician"))
+    line = actions.add_line(actor=adviser, job=job, kind="labour", code="XH-MNT-010")
+    actions.update_line(actor=adviser, line=line, quantity=line.quantity, description=line.description)
+    actions.change_rates(
+        actor=at_north.actor("general_manager"), rates={"customer": queries.rates()["customer"], "internal": "170"}
+    )
+    written = Entry.objects.filter(action__startswith="workshop.").order_by("at").values_list("action", flat=True)
+    assert list(written) == ["workshop.open", "workshop.assign", "workshop.add_line", "workshop.change_rate"]
+
+
+def test_labour_that_nobody_pays_has_no_rate_either(job, adviser):
+    hour = {"actor": adviser, "job": job, "kind": "labour", "code": "XH-MNT-010", "pay_type": "nobody"}
+    for given, wrong in (({}, ["pay_type", "unit_price"]), ({"unit_price": "120"}, ["pay_type"])):
+        with pytest.raises(Invalid) as caught:
+            actions.add_line(**hour, **given)
+        assert [error.field for error in caught.value.errors] == wrong
+    assert not job.lines.exists()
 
 
 def test_a_job_with_lines_is_not_removed(at_north, job, adviser):
