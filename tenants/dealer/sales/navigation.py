@@ -122,6 +122,7 @@ register(
         group=_("Administration"),
     ),
 )
+states.register({"mine": "primary"})
 # A signed contract waits for somebody; elsewhere "signed" is good news.
 states.register({"signed": "warning", "approved": "success", "executed": "success"}, "contract")
 
@@ -132,12 +133,16 @@ states.register({"signed": "warning", "approved": "success", "executed": "succes
 def offers(user: User) -> Iterator[today.Line]:
     """Offers that wait for an answer: one's own first, then the most urgent."""
     for lead in queries.open_offers(user)[: today.SHOWN + 1]:
+        mine = lead.consultant_id == user.pk
+        other = "" if mine or lead.consultant is None else lead.consultant.name
         yield today.Line(
             title=lead.car or _("A car is wanted"),
             url=reverse("sales:lead", args=[lead.pk]),
             step=_("Look and accept"),
             text=" · ".join(part for part in (lead.masked_name, lead.wish[:80]) if part),
-            facts=[lead.source or lead.channel_label, lead.place, lead.consultant.name if lead.consultant else ""],
+            facts=[lead.source or lead.channel_label, lead.place, other],
+            state="mine" if mine else "",
+            state_label=_("For you"),
             due=lead.respond_before,
             at=lead.offered_at,
         )

@@ -10,7 +10,7 @@ from datetime import date, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import Case, Q, QuerySet, Value, When
+from django.db.models import Case, DateTimeField, F, Q, QuerySet, Value, When
 
 from dealer.customers.models import Customer
 from dealer.organisation.queries import profile
@@ -92,9 +92,12 @@ def mine(user: User) -> Q:
 
 
 def with_open(leads: QuerySet[Lead]) -> QuerySet[Lead]:
-    """Leads with `open`: 1 for offers that may still be accepted, else 0."""
-    is_open = When(state=LeadState.OFFERED, respond_before__gt=clock.now(), then=Value(1))
-    return leads.annotate(open=Case(is_open, default=Value(0)))
+    """Leads with `open`: 1 for offers that may still be accepted, else 0; `answer_by` is their end, else empty."""
+    waits = Q(state=LeadState.OFFERED, respond_before__gt=clock.now())
+    return leads.annotate(
+        open=Case(When(waits, then=Value(1)), default=Value(0)),
+        answer_by=Case(When(waits, then=F("respond_before")), output_field=DateTimeField()),
+    )
 
 
 def is_open_offer(lead: Lead) -> bool:
@@ -103,12 +106,12 @@ def is_open_offer(lead: Lead) -> bool:
 
 
 def open_offers(user: User) -> QuerySet[Lead]:
-    """Offers that may still be accepted: a person's own first, then the most urgent."""
+    """Offers that may still be accepted: a person's own first, then by who must be answered first, then the newest."""
     mine_first = Case(When(consultant_id=user.pk, then=Value(0)), default=Value(1))
     return (
         visible_leads(user)
         .filter(state=LeadState.OFFERED, respond_before__gt=clock.now())
-        .order_by(mine_first, "respond_before", "id")
+        .order_by(mine_first, "respond_before", "-offered_at", "id")
     )
 
 

@@ -62,7 +62,7 @@ def line_words(line: dict[str, Any]) -> str:
 
 
 class LeadList(AuditedExport, ListPage):
-    """Leads, the newest offer first: those still wait for an answer."""
+    """Leads: those that wait for an answer, by who must be answered first; then the others, the newest first."""
 
     title = gettext_lazy("Leads")
     subtitle = gettext_lazy("Enquiries that the manufacturer offers to us")
@@ -90,7 +90,7 @@ class LeadList(AuditedExport, ListPage):
         Choice("series", gettext_lazy("Series"), choices=series_choices),
         DateRange("offered_at", pgettext_lazy("time", "Offered")),
     ]
-    ordering = ("-offered_at", "id")
+    ordering = ("answer_by", "-offered_at", "id")
     export_right = Right.CUSTOMERS_EXPORT
     export_name = "leads"
     empty_title = gettext_lazy("No leads yet")

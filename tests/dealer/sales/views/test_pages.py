@@ -10,6 +10,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from tests.dealer.sales.makers import PHONE, accepted, approved, car, colleague, offered, prospect, quotation, signed
+from tests.dealer.speaking import speaking
 
 from dealer.sales import actions, derive
 from dealer.sales.models import Delivery, FollowUp, Lead, Prospect, Quotation, SalesContract
@@ -308,6 +309,22 @@ def test_a_lost_prospect_is_closed_and_taken_up_again(wall, north):
         assert person.is_open
 
 
+def test_offers_come_by_who_must_be_answered_first(wall, north):
+    names = {"late": "赵**", "soon": "钱**", "own": "孙**", "over": "李**"}
+    with north.bound():
+        minutes = {"late": 25, "soon": 5, "own": 20, "over": 1}
+        leads = {key: offered(minutes=minutes[key], masked_name=name) for key, name in names.items()}
+        Lead.objects.filter(pk=leads["over"].pk).update(respond_before=clock.now())
+        Lead.objects.exclude(pk=leads["own"].pk).update(consultant=None)
+        Lead.objects.filter(pk=leads["own"].pk).update(consultant=north.user("sales_consultant"))
+    client = speaking(north, "sales_consultant", "en")
+    today, listing = text(client.get("/today/")), text(client.get("/leads/"))
+    assert sorted(("late", "soon", "own"), key=lambda key: today.index(names[key])) == ["own", "soon", "late"]
+    assert today.count("For you") == 1
+    assert names["over"] not in today
+    assert sorted(names, key=lambda key: listing.index(names[key])) == ["soon", "own", "late", "over"]
+
+
 def test_today_shows_what_is_due_hot_first(wall, north):
     with north.bound():
         actor = north.actor("sales_consultant")
@@ -331,7 +348,7 @@ def test_the_customers_card_shows_what_he_wants_to_buy(wall, north):
     with north.bound():
         actions.lose_prospect(actor=north.actor("sales_consultant"), prospect_id=person.pk, reason="price")
     assert f"/prospects/new/?customer={person.customer_id}" in text(client.get(f"/customers/{person.customer_id}/"))
-    assert 'value="+8613812345678"' in text(client.get(f"/prospects/new/?customer={person.customer_id}"))
+    assert 'value="138 1234 5678"' in text(client.get(f"/prospects/new/?customer={person.customer_id}"))
 
 
 PAGES = ("/prospects/", "/test-drives/", "/quotations/", "/contracts/", "/deliveries/")
