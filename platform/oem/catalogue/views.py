@@ -80,7 +80,9 @@ class EntryList(ListPage):
     def get_columns(self) -> Sequence[Column]:
         found = [
             Column("name", pgettext("thing", "Name"), sort=_name_field(), phone="title"),
-            Column(self.noun.code, self.noun.field(self.noun.code).verbose_name, sort="pk", phone="subtitle"),
+            Column(
+                self.noun.code, self.noun.field(self.noun.code).verbose_name, sort="pk", phone="subtitle", nowrap=True
+            ),
         ]
         names = dict(queries.series_names()) if "fits" in self.noun.fields else {}
         for name in self.noun.fields[1:]:
