@@ -10,6 +10,7 @@ import pytest
 from dealernet.commands import token, user
 from dealernet.config import ConfigurationError
 from kernel.accounts import actions, tokens
+from kernel.accounts.actors import SYSTEM
 from kernel.accounts.models import User
 from kernel.audit.models import Entry
 from kernel.errors import Forbidden
@@ -134,6 +135,22 @@ def test_an_operator_hands_over_a_link_for_a_password(wall, north, capsys, monke
     assert client.post("/sign-in/", {"login": "technician", "password": PASSWORD}).status_code == 302
     with north.bound():
         assert Entry.objects.filter(action="accounts.hand_out_link").count() == 1
+
+
+def test_who_has_no_password_yet_gets_an_invitation(wall, north, capsys):
+    with north.bound():
+        actions.add_person(actor=SYSTEM, login="newcomer", name="New Comer", role="technician")
+    assert call(user, "link", "--host", "north", "--login", "newcomer", "--json") == 0
+    link = json.loads(capsys.readouterr().out)["link"]
+    path = re.search(r"/password/link/\S+/", link)[0]
+    assert north.client().post(path, {"password": PASSWORD, "again": PASSWORD}).status_code == 302
+    with north.bound():
+        person = User.objects.get(login="newcomer")
+        assert person.invited_at
+        assert person.check_password(PASSWORD)
+        written = Entry.objects.filter(object_id=str(person.pk)).values_list("action", flat=True)
+        assert set(written) >= {"accounts.invite", "accounts.accept_invitation"}
+        assert "accounts.hand_out_link" not in written
 
 
 def test_a_link_for_nobody_or_somebody_retired_is_refused(wall, north, capsys):

@@ -156,6 +156,15 @@ def test_an_import_is_all_or_nothing_and_names_every_mistake(bound_portal, admin
     assert Part.objects.get(pk="XH-1001-01").price == Decimal("420")
 
 
+def test_a_file_full_of_mistakes_is_read_until_a_hundred_are_found(bound_portal, admin):
+    wrong = [{"code": f"no {number}", "brand": "NOPE"} for number in range(1000)]
+    with pytest.raises(Invalid) as caught:
+        actions.import_entries(actor=admin, noun=BY_KEY["labour-operations"], rows=wrong)
+    assert 100 <= len(caught.value.errors) < 120
+    rows = {error.field.partition(".")[0] for error in caught.value.errors}
+    assert rows == {str(number) for number in range(1, len(rows) + 1)}
+
+
 def test_publishing_copies_the_differences_under_a_new_version(bound_portal, admin):
     first = reference.publication()
     actions.add_entry(actor=admin, noun=BY_KEY["labour-operations"], values=OPERATION)
