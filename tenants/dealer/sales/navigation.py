@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from dealer.customers import cards
 from dealer.customers.models import Customer
-from dealer.organisation import today
+from dealer.organisation import search, today
 from dealer.organisation.queries import profile
 from dealer.sales import derive, queries
 from dealer.sales.models import ContractState, Lead, LeadState
@@ -28,16 +28,15 @@ WORK = (Right.LEADS_WORK_OWN, Right.LEADS_WORK_ALL)
 
 def waiting_leads(request: HttpRequest) -> int | None:
     """Offers that may still be accepted, for those who may accept them."""
-    user = cast(User, request.user)
-    if not any(user.has(right) for right in WORK):
+    if not any(request.user.has(right) for right in WORK):
         return None
     return Lead.objects.filter(state=LeadState.OFFERED, respond_before__gt=clock.now()).count()
 
 
 def waiting_contracts(request: HttpRequest) -> int | None:
     """Contracts that this person may approve now."""
-    user = cast(User, request.user)
-    return queries.contracts_to_decide(user).count() if user.has(Right.SALES_APPROVE) else None
+    may_decide = request.user.has(Right.SALES_APPROVE)
+    return queries.contracts_to_decide(request.user).count() if may_decide else None
 
 
 register(
@@ -123,6 +122,7 @@ register(
     ),
 )
 states.register({"mine": "primary"})
+search.register(Right.CONTRACTS_READ, "sales:contracts", order=60)
 # A signed contract waits for somebody; elsewhere "signed" is good news.
 states.register({"signed": "warning", "approved": "success", "executed": "success"}, "contract")
 
@@ -144,7 +144,7 @@ def offers(user: User) -> Iterator[today.Line]:
             state="mine" if mine else "",
             state_label=_("For you"),
             due=lead.respond_before,
-            at=lead.offered_at,
+            since=lead.offered_at,
         )
 
 
@@ -189,7 +189,7 @@ def approvals(user: User) -> Iterator[today.Line]:
             step=_("Look and approve"),
             text=contract.quotation.car,
             facts=[contract.signed_by.name if contract.signed_by else ""],
-            at=contract.created_at,
+            since=contract.created_at,
         )
 
 

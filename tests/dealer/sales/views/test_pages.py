@@ -382,6 +382,7 @@ def test_a_finance_clerk_works_with_contracts_and_deliveries_and_sees_no_prospec
     assert {link: clerk.get(link).status_code for link in links} == dict.fromkeys(links, 200)
     assert clerk.post(f"/instalments/{due.pk}/paid/").status_code == 302
     clerk.get("/contracts/?export=csv").getvalue()
+    assert clerk.get("/search/?q=王").headers["Location"] == "/contracts/?q=%E7%8E%8B"
 
 
 @pytest.mark.parametrize("path", [*PAGES, "/leads/", "/prospects/new/"])
