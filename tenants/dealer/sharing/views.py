@@ -16,6 +16,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -83,7 +84,8 @@ def _question(flow: Flow, level: Level, lowers: bool) -> str:
     if lowers:
         parts.append(_("What has not been delivered yet is stopped."))
         parts.append(_("What the manufacturer has received before stays there until it is withdrawn."))
-    return " ".join(parts)
+    # Chinese sentences follow each other without a space.
+    return ("" if (get_language() or "").startswith("zh") else " ").join(parts)
 
 
 def _card(grant: Grant, numbers: Counter[tuple[str, str]], stays: int) -> Card:
@@ -395,9 +397,9 @@ def _with_subjects(rows: list[Ledger]) -> list[Ledger]:
     names = dict(Customer.objects.filter(pk__in=ids).values_list("pk", "name")) if ids else {}
     for row in rows:
         about = known.get(row.pk)
-        name = names.get(about.customer_id) if about else None
-        row.about = " · ".join(part for part in (row.subject_label, name) if part) or words.contract_label(row.contract)  # type: ignore[attr-defined]
-        row.disclosure = about  # type: ignore[attr-defined]
+        name = names.get(about.customer_id) if about and about.customer_id else None
+        named = " · ".join(part for part in (row.subject_label, name) if part)
+        vars(row).update(about=named or words.contract_label(row.contract), disclosure=about)
     return rows
 
 
