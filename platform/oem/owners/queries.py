@@ -183,7 +183,7 @@ def _monthly(rows: Iterable[tuple[date, int | None]]) -> list[tuple[date, Tally]
 def _held() -> list[dict[str, Any]]:
     """The owners that stand here, grouped by how they came: `n` of them, the last one `at`. One query."""
     groups = Owner.objects.order_by().values("dealership", "purpose", "level", "agreement_version")
-    return list(groups.annotate(at=Max("event_at"), n=Count("id")))
+    return [dict(group) for group in groups.annotate(at=Max("event_at"), n=Count("id"))]
 
 
 def _last(held: Iterable[dict[str, Any]]) -> dict[UUID, LastSeen]:
