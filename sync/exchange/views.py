@@ -171,20 +171,17 @@ class SkipForm(Form):
 
 def _message_page(request: HttpRequest, row: Inbox | Ledger, form: SkipForm) -> HttpResponseBase:
     names = health.names()
-    arrived = isinstance(row, Inbox)
-    stuck = arrived and row.state in health.STUCK
+    stuck = row if isinstance(row, Inbox) and row.state in health.STUCK else None
+    if isinstance(row, Inbox):
+        other, moment = (pgettext("message", "From"), row.sender), (pgettext("message", "Arrived"), row.received_at)
+    else:
+        other, moment = (pgettext("message", "To"), row.receiver), (_("Recorded"), row.recorded_at)
     facts = [
         (_("Kind"), words.contract_name(row.contract)),
-        (
-            pgettext("message", "From") if arrived else pgettext("message", "To"),
-            names.get(row.sender if arrived else row.receiver, _("Manufacturer")),
-        ),
+        (other[0], names.get(other[1], _("Manufacturer"))),
         (_("Purpose"), Purpose(row.purpose).label),
         (_("Happened"), local_text(row.event_at)),
-        (
-            pgettext("message", "Arrived") if arrived else _("Recorded"),
-            local_text(row.received_at if arrived else row.recorded_at),
-        ),
+        (moment[0], local_text(moment[1])),
         (_("Applied"), local_text(row.applied_at)),
         (_("Place in its order"), row.seq),
         (_("Message"), row.id),
@@ -195,12 +192,12 @@ def _message_page(request: HttpRequest, row: Inbox | Ledger, form: SkipForm) -> 
         "title": words.contract_name(row.contract),
         "crumbs": [(_("Exchange"), reverse("exchange:overview"))],
         "facts": facts,
-        "stuck": stuck,
+        "stuck": stuck is not None,
         "reason": words.reason(row.reason) if row.reason else "",
-        "detail": detail_for(row, request.user) if stuck else "",
-        "attempts": row.attempts if stuck else 0,
-        "behind": health.waiting_behind(row) if stuck else 0,
-        "refused_there": not arrived and row.state == "refused",
+        "detail": detail_for(stuck, request.user) if stuck else "",
+        "attempts": stuck.attempts if stuck else 0,
+        "behind": health.waiting_behind(stuck) if stuck else 0,
+        "refused_there": isinstance(row, Ledger) and row.state == "refused",
         "may_repair": request.user.has(Right.EXCHANGE_REPAIR),
         "form": form,
     }

@@ -90,7 +90,7 @@ class Side:
     slug: str
     binding: Portal | Dealer
     people: dict[str, list[Actor]] = field(default_factory=lambda: defaultdict(list))
-    by_id: dict[UUID, Actor] = field(default_factory=dict)
+    by_id: dict[UUID | None, Actor] = field(default_factory=dict)
 
     @property
     def id(self) -> UUID:
@@ -124,7 +124,7 @@ class World:
         self.sides: dict[str, Side] = {}
         self.slugs: dict[UUID, str] = {}
         self.variants: list[Variant] = []
-        self.done: dict[str, dict[str, UUID]] = {}
+        self.done: dict[str, dict[str, str]] = {}
         self.parties: dict[UUID, courier.Party] = {}
         self.figures = Figures()
 

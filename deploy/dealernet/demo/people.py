@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 from random import Random
+from typing import Any
 
 from kernel.automotive import regions
 from kernel.automotive.names import pinyin
@@ -60,9 +61,9 @@ class Person:
     def name(self) -> str:
         return self.surname + self.given_name
 
-    def fields(self) -> dict[str, object]:
+    def fields(self) -> dict[str, Any]:
         """The arguments of `dealer.customers.actions.create_customer`."""
-        given: dict[str, object] = {
+        given: dict[str, Any] = {
             "kind": self.kind,
             "sex": self.sex,
             "phone": self.phone,

@@ -6,6 +6,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -179,7 +180,7 @@ def course(world: World, key: str, who: Known, begin: datetime, rng: Random, *, 
         variant = _variant(world, who, day, rng, here)
         quotation = yield _quote(who, moment, rng, variant, name="quote-1")
         # Told again after a break, the stock may have changed: what was quoted counts.
-        code = yield Look(who.slug, lambda: Quotation.objects.values_list("variant", flat=True).get(pk=quotation))
+        code = yield Look(who.slug, partial(_quoted, quotation))
         variant = next(one for one in world.variants if one.code == code)
     if not won or quotation is None:
         for _time in range(rng.choice((0, 1, 1, 2))):
@@ -297,6 +298,11 @@ def _variant(world: World, who: Known, day: date, rng: Random, here: list[str]) 
     likes_stock, chosen = rng.random() < 0.7, rng.random()
     choices = stands if stands and likes_stock else found
     return choices[int(chosen * len(choices))]
+
+
+def _quoted(quotation: UUID) -> str:
+    """The code of the variant that a quotation names."""
+    return Quotation.objects.values_list("variant", flat=True).get(pk=quotation)
 
 
 def _quote(who: Known, moment: datetime, rng: Random, variant: Any, *, name: str, more: float = 0.0) -> Do:
@@ -439,7 +445,7 @@ def stock_car(world: World, key: str, slug: str, moment: datetime, number: int, 
     if not found:
         return
     variant = rng.choice(found)
-    given = {
+    given: dict[str, Any] = {
         "actor": clerk,
         "vin": _vin(brand, series, moment.year, number),
         "brand": brand,

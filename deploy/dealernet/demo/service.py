@@ -87,7 +87,8 @@ def schedule(rng: Random, owned: Owned, until: date) -> list[Visit]:
     """When a car comes, and why: services by time and distance, repairs in between, now and then an accident."""
     day = owned.known_on or owned.delivered
     per_day = min(max(lasting(rng, 40, 0.45), 12), 150)
-    km, found, number = float(owned.km), [], 0
+    found: list[Visit] = []
+    km, number = float(owned.km), 0
     gap = rng.uniform(20, 150) if owned.known_on else min(5000 / per_day, 180) * rng.uniform(0.8, 1.1)
     while True:
         day = day + timedelta(days=int(max(gap, 12)))
@@ -166,7 +167,7 @@ def _visit(world: World, key: str, owned: Owned, visit: Visit, *, fate: str = ""
 
     def work() -> None:
         jobs = list(Job.objects.filter(repair_order=order).select_related("repair_order").order_by("position"))
-        person = User.objects.get(pk=technician.id)
+        person = _person(technician)
         for place, job in enumerate(jobs):
             workshop.assign_technician(actor=adviser, job=job, technician=person)
             if visit.kind == "maintenance" and place == 0:
@@ -202,6 +203,11 @@ def visit_today(world: World, key: str, owned: Owned, moment: datetime, *, fate:
 # -- in the workshop -------------------------------------------------------------------------------------------
 
 
+def _person(actor: Actor) -> User:
+    assert actor.id is not None
+    return User.objects.get(pk=actor.id)
+
+
 def _book(adviser: Actor, owned: Owned, visit: Visit, minutes: int, wish: str) -> Appointment:
     return workshop.book_appointment(
         actor=adviser,
@@ -211,7 +217,7 @@ def _book(adviser: Actor, owned: Owned, visit: Visit, minutes: int, wish: str) -
         minutes=min(max(minutes, 30), 600),
         kind=visit.kind,
         wish=wish,
-        adviser=User.objects.get(pk=adviser.id),
+        adviser=_person(adviser),
     )
 
 

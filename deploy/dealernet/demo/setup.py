@@ -236,7 +236,7 @@ def _house(seed: int, slug: str) -> None:
 
 def _levels(slug: str) -> None:
     """The dealership's own choice on its switchboard, made by its general manager."""
-    manager = Actor.of(User.objects.filter(role=Role.GENERAL_MANAGER).order_by("created_at").first())
+    manager = Actor.of(User.objects.filter(role=Role.GENERAL_MANAGER).order_by("created_at")[0])
     for contract, level in LEVELS[slug].items():
         for grant in Grant.objects.filter(contract=contract).exclude(ceiling=level):
             change_level(actor=manager, contract=contract, purpose=grant.purpose, level=level)

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 from django.core.cache import cache
@@ -28,6 +28,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from dealernet.proofs import Result
 from dealernet.proofs.network import Living, World
+from kernel.tenancy.backend.base import DatabaseWrapper
 from kernel.testing.network import Side
 
 EXPECTED = Path(__file__).with_name("routes.toml")
@@ -228,7 +229,7 @@ class Prober:
             else:
                 audited = -_audit_entries(side)
                 response = client.generic(method, url, data, content_type=content_type, headers=headers)
-            content = b"".join(response.streaming_content) if response.streaming else response.content
+            content = response.getvalue()
             if method not in SAFE:
                 audited += _audit_entries(side)
         shown = "\n".join(f"{name}: {value}" for name, value in response.headers.items())
@@ -507,11 +508,12 @@ class Prober:
 @contextmanager
 def undone() -> Iterator[None]:
     """What any login does inside is rolled back."""
-    connection.begin_rollback_mode()
+    ours = cast(DatabaseWrapper, connection)
+    ours.begin_rollback_mode()
     try:
         yield
     finally:
-        connection.end_rollback_mode()
+        ours.end_rollback_mode()
 
 
 def check(

@@ -462,8 +462,8 @@ def _sales(side: Side, living: Living) -> None:
         "contract_ready": str(ready.pk),
         "contract_done": str(done.pk),
         "delivery": str(delivery.pk),
-        "instalment": str(waiting.instalments.first().pk),
-        "instalment_ready": str(ready.instalments.first().pk),
+        "instalment": str(waiting.instalments.all()[0].pk),
+        "instalment_ready": str(ready.instalments.all()[0].pk),
         "checklist": ",".join(ChecklistItem.values),
     }
 
@@ -528,7 +528,7 @@ def _workshop(side: Side, living: Living) -> None:
             living["claim"] = str(claim.pk)
         else:
             living["claim_draft"] = str(claim.pk)
-            living["claim_line"] = str(claim.lines.first().pk)
+            living["claim_line"] = str(claim.lines.all()[0].pk)
     running = actions.open_repair_order(
         actor=adviser,
         customer=owner,
@@ -594,9 +594,9 @@ def _decisions(network: Network, living: Living, dealers: dict[str, Living]) -> 
         "claim": dealers["north"]["claim"],
         "claim_line": str(lines[0].line_id),
         "claim_line_2": str(lines[1].line_id),
-        "visit": str(ServiceVisit.objects.filter(dealership=north).first().pk),
-        "owner": str(Owner.objects.filter(dealership=north, vin=dealers["north"]["vin"]).first().pk),
-        "sale": str(Sale.objects.filter(dealership=north).first().pk),
+        "visit": str(ServiceVisit.objects.filter(dealership=north)[0].pk),
+        "owner": str(Owner.objects.filter(dealership=north, vin=dealers["north"]["vin"])[0].pk),
+        "sale": str(Sale.objects.filter(dealership=north)[0].pk),
         "vin": dealers["north"]["vin"],
     }
 
@@ -648,10 +648,10 @@ def _bookkeeping(side: Side, living: Living) -> None:
     from kernel.accounts.mail import put_in_outbox
     from kernel.audit.models import Entry
 
-    living["entry"] = str(Entry.objects.order_by("-pk").first().pk)
-    living["message"] = str(Ledger.objects.order_by("number").first().pk)
+    living["entry"] = str(Entry.objects.order_by("-pk")[0].pk)
+    living["message"] = str(Ledger.objects.order_by("number")[0].pk)
     if side.slug != "portal":
-        living["message_owner"] = str(Ledger.objects.filter(contract="Owner").order_by("number").first().pk)
+        living["message_owner"] = str(Ledger.objects.filter(contract="Owner").order_by("number")[0].pk)
     _parked(living)
     put_in_outbox(
         to=f"somebody@{side.slug}.example", subject=canary(side.slug, "accounts_outboxmail", "subject"), body="-"
@@ -663,7 +663,7 @@ def _parked(living: Living) -> None:
     """A message that waits for a person, because what it speaks of is not known here."""
     from exchange.models import Inbox, InboxState
 
-    living["parked"] = str(Inbox.objects.filter(state=InboxState.REFUSED).first().pk)
+    living["parked"] = str(Inbox.objects.filter(state=InboxState.REFUSED)[0].pk)
 
 
 def _tokens_and_sessions(side: Side, living: Living) -> None:

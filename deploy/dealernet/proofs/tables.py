@@ -42,14 +42,9 @@ def expected() -> dict[tuple[str, str], Row]:
     """The reviewed rights by (kind of schema, table)."""
     with EXPECTED.open(encoding="utf-8", newline="") as file:
         rows = [
-            Row(
-                **{
-                    **line,
-                    "own_update": tuple(line["own_update"].split()),
-                    "courier_update": tuple(line["courier_update"].split()),
-                }
-            )
+            Row(own_update=tuple(own.split()), courier_update=tuple(courier.split()), **line)
             for line in csv.DictReader(file)
+            for own, courier in [(line.pop("own_update"), line.pop("courier_update"))]
         ]
     return {(row.kind, row.table): row for row in rows}
 
@@ -84,7 +79,8 @@ def check(
 
 
 def _allowed(row: Row, login: str, schema: str) -> tuple[set[str], tuple[str, ...]]:
-    letters, columns = "", ()
+    letters: str
+    columns: tuple[str, ...] = ()
     if login == schema:
         letters, columns = row.own, row.own_update
     elif login == "courier":

@@ -62,17 +62,10 @@ class EntryList(ListPage):
     def noun(self) -> Noun:
         return noun_called(self.kwargs["noun"])
 
-    @property
-    def title(self) -> Any:  # type: ignore[override]
-        return self.noun.title
-
-    @property
-    def export_name(self) -> str:  # type: ignore[override]
-        return self.noun.key
-
-    @property
-    def ordering(self) -> tuple[str, ...]:  # type: ignore[override]
-        return (*(("order",) if self.noun.key == "brands" else ()), "pk")
+    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().setup(request, *args, **kwargs)
+        self.title, self.export_name = self.noun.title, self.noun.key
+        self.ordering = (*(("order",) if self.noun.key == "brands" else ()), "pk")
 
     def get_queryset(self) -> QuerySet[Any]:
         return queries.entries_for(self.noun, self.request.user)

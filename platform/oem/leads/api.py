@@ -177,7 +177,10 @@ class LeadRow(serializers.ModelSerializer):
         )
 
     def get_dealership(self, lead: Lead) -> str | None:
-        return self._slugs().get(lead.dealership)
+        return self._slug(lead.dealership)
+
+    def _slug(self, dealership: UUID | None) -> str | None:
+        return self._slugs().get(dealership) if dealership else None
 
     def _slugs(self) -> dict[UUID, str]:
         if "slugs" not in self.context:
@@ -225,7 +228,7 @@ class LeadDetail(LeadRow):
             "scores": {c["slug"]: c["score"] for c in decision.candidates},
             "excluded": {c["slug"]: c["excluded"] for c in decision.candidates if c["excluded"]},
             "rules": best["rules"] if best else [],
-            "chosen": self._slugs().get(decision.chosen),
+            "chosen": self._slug(decision.chosen),
             "reason": decision.reason,
             "rules_version": decision.rules_version,
             "decided_by": decision.decided_by,
@@ -239,7 +242,7 @@ class LeadDetail(LeadRow):
         return {
             "state": offer.state,
             "fence": offer.fence,
-            "dealership": self._slugs().get(offer.dealership),
+            "dealership": self._slug(offer.dealership),
             "offered_at": offer.offered_at,
             "respond_before": offer.respond_before,
             "answered_at": offer.answered_at,
@@ -251,7 +254,7 @@ class LeadDetail(LeadRow):
             {
                 "code": event.code,
                 "at": event.at,
-                "dealership": self._slugs().get(event.dealership),
+                "dealership": self._slug(event.dealership),
                 "by": event.by,
                 "reason": event.reason,
                 "text": event.text,

@@ -102,13 +102,10 @@ class Leads(ListPage):
             return []
         return [{"label": _("New lead"), "url": reverse("leads:new"), "icon": "plus"}]
 
-    @property
-    def empty_action(self) -> str:  # type: ignore[override]
-        return _("New lead") if self.actions else ""
-
-    @property
-    def empty_url(self) -> str:  # type: ignore[override]
-        return self.actions[0]["url"] if self.actions else ""
+    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().setup(request, *args, **kwargs)
+        for first in self.actions:
+            self.empty_action, self.empty_url = first["label"], first["url"]
 
     def get_columns(self) -> list[Column]:
         return [
@@ -241,7 +238,7 @@ def lead(request: HttpRequest, lead_id: UUID) -> HttpResponseBase:
     names = dealership_names()
     decision, earlier = explain.latest(found)
     events = list(found.events.all())
-    found.why_code = next((event.reason for event in reversed(events) if event.code == "needs_review"), "")  # type: ignore[attr-defined]
+    vars(found).update(why_code=next((event.reason for event in reversed(events) if event.code == "needs_review"), ""))
     routable = request.user.has(Right.LEADS_ROUTE)
     return render(
         request,
@@ -255,9 +252,12 @@ def lead(request: HttpRequest, lead_id: UUID) -> HttpResponseBase:
             "lines": [_line_row(line) for line in found.lines.all()],
             "issues": [Issue.from_json(issue) for issue in found.issues],
             "routing": explain.explain(decision, names) if decision else None,
-            "earlier": [(one, names.get(one.chosen), words.word(words.CHOICES, one.reason)) for one in earlier],
+            "earlier": [
+                (one, names.get(one.chosen) if one.chosen else None, words.word(words.CHOICES, one.reason))
+                for one in earlier
+            ],
             "offers": [_offer_row(offer, names) for offer in found.offers.all()],
-            "holder": names.get(found.dealership) if found.state in WITH_DEALERSHIP else "",
+            "holder": names.get(found.dealership) if found.dealership and found.state in WITH_DEALERSHIP else "",
             "timeline": [_event_row(event, names) for event in events],
             "duplicates": list(found.duplicates.all()[:20]),
             "same_number": [(one, car_of(one)) for one in queries.same_number(found)],

@@ -37,7 +37,7 @@ def panels_for(request: HttpRequest, dealership: Dealership) -> list[dict[str, A
     """Title and HTML of every panel that this person may see, in order."""
     shown = []
     for panel in sorted(_panels.values(), key=lambda p: (p.order, p.key)):
-        if panel.right is None or request.user.has(panel.right):  # type: ignore[union-attr]
+        if panel.right is None or request.user.has(panel.right):
             context = {"dealership": dealership, **panel.context(request, dealership)}
             shown.append({"title": panel.title, "html": render_to_string(panel.template, context, request)})
     return shown

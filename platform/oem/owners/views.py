@@ -203,7 +203,7 @@ class OwnerList(ListPage):
     def extra_context(self) -> dict[str, Any]:
         asked = self.request.GET.urlencode()
         actions.note_listing(actor=Actor.of(self.request.user), reader=self.request.user, asked=asked, rows=self.rows)
-        if getattr(self.request, "htmx", None) and self.request.htmx.target == "list":
+        if self.request.headers.get("HX-Target") == "list":
             return {}
         sharing = queries.sharing_of_owners(one for one in self.dealerships if one.state in AT_WORK)
         return {

@@ -59,7 +59,7 @@ def requires(*rights: Right) -> Callable[[View], View]:
             response.headers.setdefault("Cache-Control", "no-store")
             return response
 
-        guarded.required_rights = rights  # type: ignore[attr-defined]
+        vars(guarded)["required_rights"] = rights
         return guarded
 
     return decorate
@@ -72,7 +72,7 @@ def signed_in(view: View) -> View:
 
 def open_to_all(view: View) -> View:
     """Mark a view as meant for people who are not signed in; guards that list unprotected views skip it."""
-    view.required_rights = None  # type: ignore[attr-defined]
+    vars(view)["required_rights"] = None
     return view
 
 

@@ -62,8 +62,8 @@ def sign_in(*, request: HttpRequest, login: str, password: str) -> User:
         log.info("sign-in refused", extra={"realm": realm(), "address": address})
         raise Invalid({"": _("Sign-in name or password is not right.")}, code="sign_in_refused")
     throttle.forget(*subjects[0])
-    open_session(request=request, user=user)  # type: ignore[arg-type]
-    return user  # type: ignore[return-value]
+    open_session(request=request, user=user)
+    return user
 
 
 @transaction.atomic

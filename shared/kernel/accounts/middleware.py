@@ -1,15 +1,17 @@
 """Middleware: who asks, in which language; and pages for refusals that views let pass."""
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import cast
 
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
 
 from kernel.accounts.models import LANGUAGES, Anonymous
+from kernel.accounts.sessions import SessionStore
 from kernel.audit.context import coming_from
 from kernel.errors import DomainError, Forbidden, Missing, TooMany
 
@@ -31,12 +33,14 @@ class AccountMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         # Without the cookie there is nobody: no query for anonymous requests and for bearer tokens.
         has_cookie = settings.SESSION_COOKIE_NAME in request.COOKIES
-        request.user = (request.session.person() if has_cookie else None) or Anonymous()  # type: ignore[assignment]
+        session = cast(SessionStore, request.session)
+        person = session.person() if has_cookie else None
+        request.user = person or Anonymous()  # type: ignore[assignment]  # nobody, who is no User but answers like one
         origin = "api" if request.path.startswith("/api/") else "user"
         with coming_from(origin):
             response = self.get_response(request)
         if has_cookie and request.user.is_authenticated:
-            request.session.touch()
+            session.touch()
         patch_vary_headers(response, ("Cookie",))
         return response
 
@@ -76,8 +80,8 @@ class LanguageMiddleware:
         language = request.LANGUAGE_CODE = language_of(request)
         with translation.override(language):
             response = self.get_response(request)
-        if response.streaming:
-            response.streaming_content = _in_language(language, response.streaming_content)
+        if isinstance(response, StreamingHttpResponse):
+            response.streaming_content = _in_language(language, iter(response))
         response.headers.setdefault("Content-Language", request.LANGUAGE_CODE)
         patch_vary_headers(response, ("Accept-Language",))
         return response

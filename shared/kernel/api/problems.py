@@ -181,10 +181,12 @@ def _of_drf(error: drf.APIException, request: Any) -> Response:
         return _answer(request, 403, "csrf_failed")
     own_words = isinstance(error, (drf.ParseError, drf.MethodNotAllowed, drf.UnsupportedMediaType))
     response = _answer(request, error.status_code, code, str(error.detail) if own_words else "")
-    if isinstance(error, drf.Throttled) and error.wait is not None:
-        response["Retry-After"] = str(max(1, int(error.wait)))
-    if getattr(error, "auth_header", None):
-        response["WWW-Authenticate"] = error.auth_header
+    # The library sets both, its stubs know neither.
+    wait, challenge = getattr(error, "wait", None), getattr(error, "auth_header", None)
+    if wait is not None:
+        response["Retry-After"] = str(max(1, int(wait)))
+    if challenge:
+        response["WWW-Authenticate"] = challenge
     return response
 
 

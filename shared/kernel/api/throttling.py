@@ -16,10 +16,9 @@ class CallerThrottle(BaseThrottle):
     """`settings.API_CALLS_PER_MINUTE` for each token or person; a view may set `calls_per_minute` of its own."""
 
     def allow_request(self, request: Request, view: Any) -> bool:
-        times = getattr(view, "calls_per_minute", None) or getattr(settings, "API_CALLS_PER_MINUTE", 30_000)
-        own = getattr(view, "calls_per_minute", None) is not None
-        subject = self._subject(request) + (f"|{type(view).__name__}" if own else "")
-        limit = Limit("api", times, 60)
+        own: int | None = getattr(view, "calls_per_minute", None)
+        subject = self._subject(request) + (f"|{type(view).__name__}" if own is not None else "")
+        limit = Limit("api", own or int(getattr(settings, "API_CALLS_PER_MINUTE", 30_000)), 60)
         return throttle.count(limit, subject) <= limit.times
 
     def wait(self) -> float:

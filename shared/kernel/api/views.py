@@ -55,7 +55,7 @@ class ApiView(APIView):
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
         view = super().as_view(**initkwargs)
-        view.required_rights = cls.required
+        vars(view)["required_rights"] = cls.required
         return view
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:

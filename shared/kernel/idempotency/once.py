@@ -49,7 +49,7 @@ def fingerprint_of(request: Request) -> str:
 
 
 def _owner_of(request: Request) -> UUID:
-    return request.auth.pk if request.auth is not None else request.user.pk  # type: ignore[return-value]
+    return request.auth.pk if request.auth is not None else request.user.pk
 
 
 def _lock(owner: UUID, key: str) -> bool:

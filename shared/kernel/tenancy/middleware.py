@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from django.db import OperationalError, connection
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from kernel.tenancy import directory, keys
@@ -19,6 +19,12 @@ def _plain(status: int, text: str, **headers: str) -> HttpResponse:
     return HttpResponse(text + "\n", status=status, content_type="text/plain; charset=utf-8", headers=headers)
 
 
+class MembersRequest(HttpRequest):
+    """A request from the moment on when its member is known."""
+
+    tenant: directory.Member
+
+
 class HostMiddleware:
     """Sets `request.tenant` (a `Member`) and `request.urlconf`; everything after it runs bound.
 
@@ -29,7 +35,7 @@ class HostMiddleware:
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+    def __call__(self, request: MembersRequest) -> HttpResponseBase:
         host = directory.host_name(request.META.get("HTTP_HOST", ""))
         if host is None:
             return _plain(400, "This host name cannot be read.")
@@ -47,8 +53,8 @@ class HostMiddleware:
                 response = self.get_response(request)
         except OperationalError:
             return _plain(503, "The database is busy. Please try again.", **{"Retry-After": "2"})
-        if response.streaming:
-            response.streaming_content = _rebound(member.binding, response.streaming_content)
+        if isinstance(response, StreamingHttpResponse):
+            response.streaming_content = _rebound(member.binding, iter(response))
         return response
 
 

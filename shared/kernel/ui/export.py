@@ -8,7 +8,7 @@ from decimal import Decimal
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
-import xlsxwriter  # type: ignore[import-untyped]
+import xlsxwriter
 from django.http import FileResponse
 from django.utils import timezone
 
@@ -57,7 +57,7 @@ def _answer(file: IO[bytes], name: str, suffix: str, content_type: str) -> FileR
 def write_csv(name: str, headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> tuple[FileResponse, int]:
     """UTF-8 with a byte order mark, so that Excel reads Chinese; returns the answer and the number of rows."""
     file = SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115 - closed by the response
-    text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="", write_through=True)  # type: ignore[arg-type]
+    text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="", write_through=True)
     writer = csv.writer(text)
     writer.writerow([safe_text(heading) for heading in headings])
     number = 0

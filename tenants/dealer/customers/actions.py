@@ -201,7 +201,7 @@ def _name_regions(customer: Customer) -> None:
     above = None
     for level in ("province", "city", "district"):
         text = getattr(customer, level)
-        found = regions.find_region(text, level=level, within=above) if text else None  # type: ignore[arg-type]
+        found = regions.find_region(text, level=level, within=above) if text else None
         if found:
             setattr(customer, level, found.name)
             above = found

@@ -268,7 +268,7 @@ def record_consent(request: HttpRequest, id: str) -> HttpResponseBase:
     customer = queries.access_customer_for_writing(id, request.user)
     form = ConsentForm(request.POST)
     if not form.is_valid():
-        raise Invalid({name: list(errors) for name, errors in form.errors.items()})
+        raise Invalid({name: [str(error) for error in errors] for name, errors in form.errors.items()})
     granted = request.POST.get("answer") != "refused"
     actions.record_consent(
         actor=Actor.of(request.user),
@@ -289,7 +289,7 @@ def withdraw_consent(request: HttpRequest, id: str) -> HttpResponseBase:
     consent = queries.access_consent_for_withdrawing(id, request.user)
     form = ConsentForm(request.POST)
     if not form.is_valid():
-        raise Invalid({name: list(errors) for name, errors in form.errors.items()})
+        raise Invalid({name: [str(error) for error in errors] for name, errors in form.errors.items()})
     actions.withdraw_consent(
         actor=Actor.of(request.user),
         consent=consent,

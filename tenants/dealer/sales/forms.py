@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypedDict
 
 from django import forms
 from django.utils import timezone
@@ -294,6 +294,13 @@ class TestDriveDoneForm(Form):
     note = forms.CharField(label=_("Note"), required=False, max_length=4000, widget=forms.Textarea)
 
 
+class Amounts(TypedDict):
+    """What a quotation takes off and adds besides its lines."""
+
+    discount: Decimal
+    insurance: Decimal
+
+
 class QuotationForm(CarsMixin):
     """A car of the stock or a variant to be ordered, its price, three lines of extras, discount and insurance."""
 
@@ -340,9 +347,10 @@ class QuotationForm(CarsMixin):
             (_("More"), ["valid_until", "note"], "folded"),
         ]
 
-    def amounts(self) -> dict[str, Decimal]:
+    def amounts(self) -> Amounts:
         """Discount and insurance as far as they can be read; zero for the rest."""
-        return {name: self.cleaned_data.get(name) or Decimal(0) for name in ("discount", "insurance")}
+        read = self.cleaned_data.get
+        return {"discount": read("discount") or Decimal(0), "insurance": read("insurance") or Decimal(0)}
 
     def extras(self) -> list[Line]:
         """The lines with something in them."""

@@ -14,12 +14,7 @@ AnyModel = TypeVar("AnyModel", bound=Model)
 
 
 def _lock(model: type[AnyModel], id: UUID, *related: str) -> AnyModel:
-    found = (
-        model._default_manager.select_related(*related)  # type: ignore[attr-defined]
-        .select_for_update(of=("self",))
-        .filter(pk=id)
-        .first()
-    )
+    found = model._default_manager.select_related(*related).select_for_update(of=("self",)).filter(pk=id).first()
     if found is None:
         raise Missing()
     return found

@@ -272,7 +272,7 @@ class _TolerantReader:
             self.notes.add("too_deep")
             self.too_deep += not closed
             return
-        (self.stack[-1].parts if self.stack else self.roots).append(node)  # type: ignore[arg-type]
+        (self.stack[-1].parts if self.stack else self.roots).append(node)
         if not closed:
             self.stack.append(node)
 

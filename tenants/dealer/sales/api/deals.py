@@ -34,7 +34,7 @@ from kernel.api.views import ApiView, Required
 from kernel.automotive import vin as vins
 from kernel.errors import FieldError, Invalid
 
-MONEY = {"max_digits": 14, "decimal_places": 2}
+MONEY: dict[str, Any] = {"max_digits": 14, "decimal_places": 2}
 EXTRA_KINDS = (LineKind.OPTION, LineKind.SERVICE, LineKind.GIFT)
 
 

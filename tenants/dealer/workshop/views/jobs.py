@@ -130,7 +130,7 @@ def _found(vehicle: Vehicle, kind: str, text: str) -> list[tuple[LabourOperation
         found, named = parts(text, brand=brand, series=series), part(text.upper())
     else:
         return []
-    entries = list(found[:SHOWN])
+    entries: list[LabourOperation | Part] = list(found[:SHOWN])
     if named is None or named in entries or not named.may_be_chosen(clock.today(CALENDAR)):
         return [(one, False) for one in entries]
     return [(named, True), *((one, False) for one in entries[: SHOWN - 1])]
