@@ -52,3 +52,25 @@ def test_a_series_of_another_brand_does_not_stay_chosen(slow_form):
     choose_brand(page, held, brand, meanwhile=lambda: page.select_option("[name=series]", foreign))
     assert page.input_value("[name=series]") == ""
     assert all(code.startswith(f"{brand}-") for code in options(page, "series"))
+
+
+def test_a_brand_chosen_by_mistake_costs_nothing(person):
+    """Back at the first brand its series is chosen again, and the models of that series are offered."""
+    desk = person("portal", "lead_desk", screen="phone", language="zh-hans")
+    page = desk.go("/leads/new/")
+    first, second = options(page, "brand")[:2]
+    series, foreign = (
+        next(code for code in options(page, "series") if code.startswith(f"{brand}-")) for brand in (first, second)
+    )
+    page.select_option("[name=brand]", first)
+    page.locator(f"[name=series] option[value='{foreign}']").wait_for(state="detached")
+    page.select_option("[name=series]", series)
+    page.locator(f"[name=model] option[value^='{series}-']").first.wait_for(state="attached")
+    page.select_option("[name=brand]", second)
+    page.locator(f"[name=series] option[value='{series}']").wait_for(state="detached")
+    assert page.input_value("[name=series]") == ""
+    page.locator(f"[name=model] option[value^='{series}-']").first.wait_for(state="detached")
+    page.select_option("[name=brand]", first)
+    page.locator(f"[name=model] option[value^='{series}-']").first.wait_for(state="attached")
+    assert page.input_value("[name=series]") == series
+    desk.check()

@@ -34,8 +34,6 @@ def _follows(kind: str, *above: str) -> dict[str, Any]:
         "hx-include": ", ".join(controls),
         "hx-target": "this",
         "hx-swap": "innerHTML",
-        # Only the answer to the latest choice counts.
-        "hx-sync": "this:replace",
     }
 
 

@@ -204,17 +204,19 @@ for (const name of ["htmx:sendError", "htmx:timeout"]) {
 }
 document.addEventListener("htmx:afterRequest", () => release());
 document.addEventListener("htmx:afterSwap", (event) => { focusProblems(event.target); tick(); });
-// A select whose options are fetched anew keeps what was chosen in it meanwhile, where that is still offered.
+// A select whose options are fetched anew keeps what was chosen in it, also meanwhile, as soon as that is offered.
 const chosen = new WeakMap();
+document.addEventListener("change", (event) => chosen.delete(event.target));
 document.addEventListener("htmx:beforeSwap", (event) => {
-  if (event.detail.target instanceof HTMLSelectElement) chosen.set(event.detail.target, event.detail.target.value);
+  const select = event.detail.target;
+  if (select instanceof HTMLSelectElement) chosen.set(select, { now: select.value, wanted: select.value || chosen.get(select)?.wanted });
 });
 document.addEventListener("htmx:afterSwap", (event) => {
-  const select = event.target;
-  if (!chosen.has(select)) return;
-  const value = chosen.get(select);
-  chosen.delete(select);
-  if ([...select.options].some((option) => option.value === value)) select.value = value;
+  const { now, wanted } = chosen.get(event.target) || {};
+  if (!wanted || ![...event.target.options].some((option) => option.value === wanted)) return;
+  event.target.value = wanted;
+  // What follows from it was asked for while it was empty.
+  if (now !== wanted) event.target.dispatchEvent(new Event("change", { bubbles: true }));
 });
 document.addEventListener("toast", (event) => toast(event.detail.text || event.detail.value, event.detail.level));
 window.addEventListener("offline", () => toast(text("Offline"), "warning"));
