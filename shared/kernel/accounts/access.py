@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
-from django.urls import reverse
+from django.urls import Resolver404, resolve, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from kernel.accounts.roles import Right
@@ -63,6 +63,18 @@ def requires(*rights: Right) -> Callable[[View], View]:
         return guarded
 
     return decorate
+
+
+def may_open(user: Any, path: str) -> bool:
+    """Whether a person has a right that opens the page at a path of the tier in force; for links to other apps' pages.
+
+    It says nothing of the object on that page, which may be another's.
+    """
+    try:
+        rights = getattr(resolve(path).func, "required_rights", None)
+    except Resolver404:
+        return False
+    return not rights or any(user.has(right) for right in rights)
 
 
 def signed_in(view: View) -> View:

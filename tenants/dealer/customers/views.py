@@ -23,8 +23,9 @@ from dealer.customers.models import Channel, Customer, Interaction, Kind, Means,
 from dealer.organisation.forms import province_choices
 from dealer.organisation.queries import profile
 from kernel import audit, clock
-from kernel.accounts.access import find, requires
+from kernel.accounts.access import find, may_open, requires
 from kernel.accounts.actors import Actor
+from kernel.accounts.models import User
 from kernel.accounts.roles import Right
 from kernel.errors import Conflict, Invalid
 from kernel.ui.lists import Bound, Choice, Column, DateRange, ListPage, Search, Toggle
@@ -119,7 +120,7 @@ listing = _READ(CustomerList.as_view())
 # -- card
 
 
-def _timeline(rows: list[Interaction]) -> list[dict[str, Any]]:
+def _timeline(rows: list[Interaction], user: User) -> list[dict[str, Any]]:
     return [
         {
             "icon": CHANNEL_ICONS.get(Channel(row.channel), "circle"),
@@ -127,7 +128,7 @@ def _timeline(rows: list[Interaction]) -> list[dict[str, Any]]:
             "text": row.content,
             "at": row.at,
             "who": row.person_name,
-            "url": row.url,
+            "url": row.url if row.url and may_open(user, row.url) else "",
             "tone": "info" if row.from_customer else "neutral",
         }
         for row in rows
@@ -145,7 +146,7 @@ def _card(request: HttpRequest, customer: Customer, status: int = 200, **forms: 
     context = {
         "customer": customer,
         "ownerships": queries.ownerships_of(customer),
-        "timeline": _timeline(queries.interactions_of(customer)),
+        "timeline": _timeline(queries.interactions_of(customer), request.user),
         "consents": consents,
         "given": sum(line.state == "given" for line in lines),
         "sections": sections_for(customer, request.user),

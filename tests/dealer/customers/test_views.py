@@ -60,6 +60,24 @@ def test_the_card_shows_who_may_know_what(wang, north, language):
     assert "提供给星河汽车" in page
 
 
+@pytest.mark.parametrize(("role", "linked"), [("sales_consultant", True), ("service_adviser", False)])
+def test_the_history_links_to_what_the_reader_may_open(wang, north, role, linked):
+    consultant = north.actor("sales_consultant")
+    with north.bound():
+        car = actions.register_vehicle(actor=consultant, vin=VIN, brand="XH")
+        actions.set_party(actor=consultant, vehicle=car, customer=wang)
+        actions.log_interaction(
+            actor=consultant,
+            customer=wang,
+            channel="phone",
+            content="Wants a test drive.",
+            url="/prospects/4d0b7a5e-0000-4000-8000-000000000000/",
+        )
+    page = north.client(role).get(f"/customers/{wang.pk}/").content.decode()
+    assert "Wants a test drive." in page
+    assert ('href="/prospects/4d0b7a5e' in page) == linked
+
+
 def test_giving_and_withdrawing_a_consent_are_one_step_each(wang, north):
     client = north.client("sales_consultant")
     data = {"purpose": "customer_care", "recipient": "manufacturer", "means": "signature", "answer": "granted"}
