@@ -41,6 +41,28 @@ VIEWPORTS = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1280, 
 SCALE = os.environ.get("DEALERNET_BROWSER_SCALE", "0.05")
 
 
+#: Controls that a thumb cannot hit: below 44 by 44 pixels, links in a line of other words apart (WCAG 2.2, 2.5.5).
+SMALL = """() => {
+    const found = [];
+    const controls = "a[href], button, summary, input:not([type=hidden]), select, textarea";
+    for (const one of document.querySelectorAll(controls)) {
+        const own = /checkbox|radio/.test(one.type || "") && one.closest("label") || one;
+        const after = getComputedStyle(one, "::after");
+        const stretched = after.content !== "none" && after.position === "absolute" && after.inset === "0px";
+        let box = own;
+        while (stretched && getComputedStyle(box).position === "static" && box.parentElement) box = box.parentElement;
+        const { width, height } = box.getBoundingClientRect();
+        const seen = own.checkVisibility({ visibilityProperty: true }) && own.getBoundingClientRect().height > 1;
+        const words = one.parentElement.textContent.trim().length > one.textContent.trim().length + 2;
+        const inLine = one.tagName === "A" && getComputedStyle(one).display === "inline" && words;
+        const apart = one.closest("dialog:not([open]), .cards thead, .skip, svg");
+        if (seen && !inLine && !apart && (width < 43.5 || height < 43.5))
+            found.push(`${one.outerHTML.slice(0, 90)} ${Math.round(width)}x${Math.round(height)}`);
+    }
+    return found;
+}"""
+
+
 @dataclass(frozen=True)
 class Running:
     """A running network."""
@@ -197,12 +219,15 @@ class Person:
         return path
 
     def check(self) -> None:
-        """No script error, no sideways scroll, no list wider than its card, no serious accessibility violation."""
+        """No script error, no sideways scroll, no list wider than its card, nothing too small for a thumb, no serious
+        accessibility violation."""
         assert self.errors == [], self.errors
         wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide <= 1, f"{self.page.url} scrolls sideways by {wide} pixels"
         cut = self.page.locator("[data-fit]").evaluate_all("all => all.map(one => one.scrollWidth - one.clientWidth)")
         assert all(pixels <= 1 for pixels in cut), f"{self.page.url}: a list is wider than its card by {cut} pixels"
+        small = self.page.evaluate(SMALL) if self.screen == "phone" else []
+        assert small == [], f"{self.page.url}: too small for a thumb: {small}"
         found = [
             f"{v['id']}: {v['help']} {[n['target'] for n in v['nodes'][:3]]}"
             for v in Axe().run(self.page).response["violations"]
