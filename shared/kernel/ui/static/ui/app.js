@@ -239,11 +239,9 @@ function fit(wrap) {
 }
 const watched = new ResizeObserver((entries) => {
   for (const { target } of entries) {
-    // A little wider is the page's scroll bar that went because the rows became lower: no reason to begin anew.
-    const wider = target.clientWidth - (target.dataset.width ?? -100);
-    if (wider >= 0 && wider < 24) continue;
-    target.dataset.width = target.clientWidth;
+    if (target.dataset.width === String(target.clientWidth)) continue;
     fit(target);
+    target.dataset.width = target.clientWidth;
   }
 });
 function fitTables() {
