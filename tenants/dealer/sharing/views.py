@@ -316,7 +316,7 @@ def _when(row: Ledger) -> SafeString | str:
     if not _entered_later(row):
         return happened
     recorded = _("recorded %(day)s") % {"day": ui.local_text(row.recorded_at, "date")}
-    return format_html('{}<br><span class="text-sm text-muted">{}</span>', happened, recorded)
+    return format_html('{}<br><span class="nowrap text-sm text-muted">{}</span>', happened, recorded)
 
 
 class LedgerPage(ListPage):
