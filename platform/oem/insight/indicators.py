@@ -445,7 +445,7 @@ def claim_acceptance(cells: Iterable[Cell]) -> float | None:
 
 @indicator(
     "amount_approved",
-    title=_("Amount approved"),
+    title=_("Money approved"),
     definition=_("Money approved as a share of the money asked for in claims with a final decision."),
     unit=_("Percent"),
     source=FROM_CLAIMS,

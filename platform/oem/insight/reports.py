@@ -138,7 +138,7 @@ def _claim_tiles(reader: Reader, found: Claims, network: Claims | None = None) -
             "value": _share(indicators.claim_acceptance(found.cells)),
             "note": _accepted(found),
         },
-        {"label": _("Amount approved"), "value": _share(indicators.amount_approved(found)), "note": _money(found)},
+        {"label": _("Money approved"), "value": _share(indicators.amount_approved(found)), "note": _money(found)},
         {
             "label": _("Days to the decision, median"),
             "value": _days(times.p50),
@@ -161,7 +161,7 @@ def _accepted(found: Claims) -> str:
         return ""
     accepted, partly = sum(numbers[one] for one in indicators.ACCEPTED), numbers[figures.ClaimState.PARTLY_APPROVED]
     words = {"n": grouped(accepted), "final": grouped(final), "partly": grouped(partly)}
-    return _("%(n)s of %(final)s decided, %(partly)s of them in part") % words
+    return _("%(n)s of %(final)s decided claims, %(partly)s of them in part") % words
 
 
 def _money(found: Claims) -> str:
