@@ -49,9 +49,9 @@ def test_a_page_says_to_try_again_and_works_the_next_time(client):
 def test_a_form_is_not_lost(client):
     typed = {"phone": "139 0013 9000", "name": "李雷", "interest": "test-drive", "channel": "market_event"}
     with sessions_ended_at('INSERT INTO "leads_lead"'):
-        answer = client.post("/leads/new/", typed)
+        answer = client.post("/leads/new/", typed, headers={"accept-language": "zh-hans"})
     assert answer.status_code == 503
-    assert "what you typed is still there" in answer.content.decode()
+    assert "您填写的内容还在" in answer.content.decode()
 
 
 def test_a_machine_gets_a_problem_and_nothing_half_done(committed, portal):
