@@ -13,8 +13,6 @@ def begin(process: str) -> Callable[[], bool]:
     os.environ.setdefault("DEALERNET_PROCESS", process)
     import django
 
-    import dealernet.celery_app  # noqa: F401 - hints go through this app's broker
-
     django.setup()
     asked = []
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,9 +1,10 @@
 """Settings of the test suite: the product's own, with a fast password hash and no work for browsers' sake."""
 
-from dealernet.settings import *  # noqa: F403
-from dealernet.settings import BASE_DOMAIN
+from dealernet import settings as product
 
-assert BASE_DOMAIN == "localhost"
+globals().update({name: value for name, value in vars(product).items() if name.isupper()})
+
+assert product.BASE_DOMAIN == "localhost"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CELERY_TASK_ALWAYS_EAGER = False
 # Every test client loads the middleware anew; reading all static files each time would be half of its work.

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import IO
+from typing import IO, Any
 
 import dealernet
 from dealernet.embedded import guard, launch, processes
@@ -110,7 +110,7 @@ class Supervisor:
         self._stragglers: list[tuple[int, float]] = []
         self._guard: subprocess.Popen[bytes] | None = None
         self._stops = 0
-        self._old_handlers: dict[int, object] = {}
+        self._old_handlers: dict[int, Any] = {}
         self._wake: tuple[int, int] | None = None
         self._logs_checked = 0.0
 
@@ -383,7 +383,7 @@ class Supervisor:
 
     def _unlisten(self) -> None:
         for signum, handler in self._old_handlers.items():
-            signal.signal(signum, handler)  # type: ignore[arg-type]
+            signal.signal(signum, handler)
         self._old_handlers.clear()
         if self._wake is not None:
             signal.set_wakeup_fd(-1)

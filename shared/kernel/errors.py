@@ -49,6 +49,10 @@ class FieldError:
     message: Text
 
 
+#: What is wrong with one field.
+Problem = Text | FieldError | Iterable[Text | FieldError]
+
+
 class Invalid(DomainError):
     """The input is wrong (422 in the API, form errors on a page).
 
@@ -62,16 +66,15 @@ class Invalid(DomainError):
 
     def __init__(
         self,
-        fields: Mapping[str, Text | FieldError | Iterable[Text | FieldError]] | Iterable[FieldError],
+        fields: Mapping[str, Problem] | Iterable[FieldError],
         code: str = "invalid",
     ) -> None:
         super().__init__(code)
         self.errors: list[FieldError] = []
         if isinstance(fields, Mapping):
             for field, given in fields.items():
-                several = given if isinstance(given, (list, tuple)) else [given]
-                for one in several:
-                    self.errors.append(one if isinstance(one, FieldError) else FieldError(field, code, one))  # type: ignore[arg-type]
+                for one in [given] if isinstance(given, (str, Promise, FieldError)) else given:
+                    self.errors.append(one if isinstance(one, FieldError) else FieldError(field, code, one))
         else:
             self.errors.extend(fields)
 
@@ -89,7 +92,7 @@ class Invalid(DomainError):
     def add_to(self, form: "BaseForm") -> None:
         """Show the errors on a form; those of fields that it does not have appear above the form."""
         for error in self.errors:
-            form.add_error(error.field if error.field in form.fields else None, error.message)  # type: ignore[arg-type]
+            form.add_error(error.field if error.field in form.fields else None, str(error.message))
 
 
 class Conflict(DomainError):

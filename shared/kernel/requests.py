@@ -34,6 +34,12 @@ def answering(request_id: str) -> Iterator[None]:
         _current.reset(token)
 
 
+class NumberedRequest(HttpRequest):
+    """A request that has its id."""
+
+    request_id: str
+
+
 class RequestIdMiddleware:
     """Sets `request.request_id` and the answer's `X-Request-ID`; stands first.
 
@@ -44,12 +50,12 @@ class RequestIdMiddleware:
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+    def __call__(self, request: NumberedRequest) -> HttpResponseBase:
         given = request.headers.get("X-Request-ID", "") if settings.TRUSTED_PROXY_HOPS else ""
-        request.request_id = given if _SHAPE.fullmatch(given) else uuid4().hex  # type: ignore[attr-defined]
-        with answering(request.request_id):  # type: ignore[attr-defined]
+        request.request_id = given if _SHAPE.fullmatch(given) else uuid4().hex
+        with answering(request.request_id):
             response = self.get_response(request)
-        response.headers["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
+        response.headers["X-Request-ID"] = request.request_id
         return response
 
 

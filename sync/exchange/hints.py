@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -70,17 +71,21 @@ def send_task(name: str, *arguments: str, queue: str) -> None:
         _quietly(lambda: current_app.send_task(name, arguments, queue=queue, retry=False, connection=_link()))
 
 
+@dataclass(frozen=True)
+class _WakeCourier:
+    """Tells the courier that a sender has mail."""
+
+    sender: UUID
+
+    def __call__(self) -> None:
+        _quietly(lambda: _queue().put({"sender": str(self.sender)}, serializer="json"))
+
+
 def after_commit_wake_courier(sender: UUID) -> None:
     """When the present transaction commits, tell the courier that `sender` has mail. Once a transaction."""
-    waiting = {getattr(entry[1], "hint", None) for entry in connection.run_on_commit}
-    if ("courier", sender) in waiting or not usable():
-        return
-
-    def wake() -> None:
-        _quietly(lambda: _queue().put({"sender": str(sender)}, serializer="json"))
-
-    wake.hint = ("courier", sender)  # type: ignore[attr-defined]
-    transaction.on_commit(wake)
+    wake = _WakeCourier(sender)
+    if usable() and wake not in [entry[1] for entry in connection.run_on_commit]:
+        transaction.on_commit(wake)
 
 
 def wake_receiver(receiver: UUID) -> None:

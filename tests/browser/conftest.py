@@ -248,7 +248,7 @@ def person(network: Running, browser: Browser) -> Iterator[Any]:
         host: str, login: str, *, screen: str = "phone", language: str = "zh-hans", sign_in: bool = True
     ) -> Person:
         context = browser.new_context(
-            viewport=VIEWPORTS[screen],  # type: ignore[arg-type]
+            viewport=VIEWPORTS[screen],
             locale=LANGUAGES[language],
             has_touch=screen == "phone",
             is_mobile=screen == "phone",

@@ -121,14 +121,14 @@ class Door:
         self.wires: list[Wire] = []
 
     def do(self, what: Awaitable) -> None:
-        asyncio.run_coroutine_threadsafe(what, self.loop).result(30)  # type: ignore[arg-type]
+        asyncio.run_coroutine_threadsafe(what, self.loop).result(30)
 
     def wire(self, *, management: bool = False, to: str = "127.0.0.1", by: str = "") -> Wire:
         self.wires.append(Wire(self.management if management else self.port, to=to, by=by))
         return self.wires[-1]
 
     def get(self, host: str, path: str = "/", extra: str = "", **wire_to: object) -> Answer:
-        wire = self.wire(**wire_to)  # type: ignore[arg-type]
+        wire = self.wire(**wire_to)
         return wire.send(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n{extra}\r\n").answer()
 
     def close(self) -> None:

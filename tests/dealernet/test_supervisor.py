@@ -97,7 +97,7 @@ def run(data: Path) -> Iterator["type[Run]"]:
         made.append(Run(data, body))
         return made[-1]
 
-    yield start  # type: ignore[misc]
+    yield start
     for each in made:
         each.close()
 

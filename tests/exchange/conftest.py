@@ -1,4 +1,4 @@
-"""A broker that other processes could read, as the product has one."""
+"""A broker that other processes could read, as the product has one, and a receiver that writes down what came."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import pytest
 from celery import current_app
 
 from dealernet.embedded.valkey import ValkeyServer
-from exchange import hints
+from exchange import handlers, hints
+from exchange.handlers import Received, Refuse
 
 
 @pytest.fixture(scope="session")
@@ -65,3 +66,18 @@ def broken_broker(valkey: ValkeyServer) -> Iterator[None]:
     _use(valkey.broker_url.replace("valkey.sock", "nobody.sock"))
     yield
     _use(before)
+
+
+@pytest.fixture
+def arrived(monkeypatch):
+    """A receiver of daily counts in the portal that writes down what came, and refuses the 13th."""
+    seen: list[Received] = []
+
+    def receive(messages: list[Received]) -> None:
+        for message in messages:
+            if message.record.day.day == 13:
+                raise Refuse("unlucky", "the thirteenth")
+        seen.extend(messages)
+
+    monkeypatch.setitem(handlers._handlers, (handlers.PORTAL, "DailyCounts"), receive)
+    return seen

@@ -13,7 +13,7 @@ from django.db import transaction
 
 from exchange import courier, handlers, hints, inbox, operations
 from exchange.gate import Policy
-from exchange.handlers import Received, Refuse
+from exchange.handlers import Received
 from exchange.models import Inbox, InboxPayload, InboxState, Ledger, LedgerState, Payload, Watermark
 from exchange.outbound import commit_to, release, send_down, stop_undelivered
 from exchange.testing import drain_exchange, exchange_drained
@@ -53,21 +53,6 @@ def send(side, *, subject: UUID, day: int = 1, level: Level = Level.FULL) -> Led
             event_at=NOON,
             label=f"day {day}",
         )
-
-
-@pytest.fixture
-def arrived(monkeypatch):
-    """A receiver of daily counts in the portal that writes down what came, and refuses the 13th."""
-    seen: list[Received] = []
-
-    def receive(messages: list[Received]) -> None:
-        for message in messages:
-            if message.record.day.day == 13:
-                raise Refuse("unlucky", "the thirteenth")
-        seen.extend(messages)
-
-    monkeypatch.setitem(handlers._handlers, (handlers.PORTAL, "DailyCounts"), receive)
-    return seen
 
 
 def test_what_is_sent_arrives_once_in_order_and_is_answered(committed, portal, north, arrived):

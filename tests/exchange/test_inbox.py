@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection, transaction
-from tests.exchange.test_courier import arrived, committed_superuser, send  # noqa: F401 - a fixture
+from tests.exchange.test_courier import committed_superuser, send
 
 from exchange import courier, handlers, inbox
 from exchange.handlers import Refuse
@@ -108,7 +108,7 @@ def test_a_contract_that_nobody_here_takes_is_parked_not_dropped(committed, port
         assert {(row.state, row.detail) for row in rows} == {("parked", "no handler in this tier")}
 
 
-def test_a_parked_message_goes_in_once_this_release_knows_it(committed, portal, north, arrived, caplog):  # noqa: F811
+def test_a_parked_message_goes_in_once_this_release_knows_it(committed, portal, north, arrived, caplog):
     known = handlers._handlers.pop((handlers.PORTAL, "DailyCounts"))
     sent = send(north, subject=uuid4(), day=4)
     with caplog.at_level(logging.CRITICAL):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-from tests.exchange.test_courier import NOON, arrived, committed_superuser, counts, send  # noqa: F401 - a fixture
+from tests.exchange.test_courier import NOON, committed_superuser, counts, send
 
 from exchange import courier, handlers, operations
 from exchange.models import Inbox
@@ -14,7 +14,7 @@ from kernel.accounts.actors import SYSTEM
 from kernel.contracts import Purpose
 
 
-def test_a_message_is_found_at_whoever_received_it(committed, portal, north, arrived, monkeypatch):  # noqa: F811
+def test_a_message_is_found_at_whoever_received_it(committed, portal, north, arrived, monkeypatch):
     monkeypatch.setitem(handlers._handlers, (handlers.DEALER, "DailyCounts"), lambda messages: None)
     up = send(north, subject=uuid4())
     with portal.bound():
@@ -28,7 +28,7 @@ def test_a_message_is_found_at_whoever_received_it(committed, portal, north, arr
     assert operations.holder_of(uuid4()) is None
 
 
-def test_what_a_receiver_lost_is_delivered_again_and_applied(committed, portal, north, arrived):  # noqa: F811
+def test_what_a_receiver_lost_is_delivered_again_and_applied(committed, portal, north, arrived):
     sent = [send(north, subject=uuid4(), day=day) for day in (1, 2)]
     drain_exchange()
     with committed_superuser(committed) as cursor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-from tests.exchange.test_courier import NOON, arrived, counts, send  # noqa: F401 - a fixture
+from tests.exchange.test_courier import NOON, counts, send
 
 from exchange import courier, handlers, hints, inbox, tasks
 from exchange.models import Inbox, InboxState
@@ -19,7 +19,7 @@ def received(side) -> int:
         return Inbox.objects.filter(state=InboxState.RECEIVED).count()
 
 
-def test_what_arrived_at_the_manufacturer_is_applied_there(committed, portal, north, arrived, broker):  # noqa: F811
+def test_what_arrived_at_the_manufacturer_is_applied_there(committed, portal, north, arrived, broker):
     send(north, subject=uuid4(), day=3)
     courier.sweep()
     assert broker(hints.PORTAL_INBOX) == [("exchange.drain_portal",)]
@@ -43,7 +43,7 @@ def test_what_arrived_at_a_dealership_is_applied_there_and_nowhere_else(
 
 
 def test_a_backlog_longer_than_a_turn_asks_for_another_one(
-    committed, portal, north, arrived, broker, monkeypatch  # noqa: F811
+    committed, portal, north, arrived, broker, monkeypatch
 ):  # fmt: skip
     monkeypatch.setattr(inbox, "BATCH", 2)
     monkeypatch.setattr(tasks, "TURN_SECONDS", 0.0)

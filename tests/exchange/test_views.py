@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from tests.exchange.test_courier import arrived, send  # noqa: F401 - a fixture
+from tests.exchange.test_courier import send
 
 from exchange import courier, handlers
 from exchange.models import Inbox, InboxState, Ledger, LedgerState
@@ -38,7 +38,7 @@ def page_of(client, path: str = "/exchange/") -> str:
 
 
 @pytest.fixture
-def stuck(committed, portal, north, arrived):  # noqa: F811
+def stuck(committed, portal, north, arrived):
     """The 13th stands refused at the portal, the 14th of the same subject waits behind it."""
     subject = uuid4()
     refused = send(north, subject=subject, day=13)
@@ -129,7 +129,7 @@ def test_a_failure_that_quotes_a_customer_is_told_to_those_only_who_may_read_cus
     assert SECRET in page_of(speaking(portal, "privacy_officer"), path)
 
 
-def test_trying_again_lets_it_through_and_leaves_a_trace(stuck, portal, north, arrived, monkeypatch):  # noqa: F811
+def test_trying_again_lets_it_through_and_leaves_a_trace(stuck, portal, north, arrived, monkeypatch):
     monkeypatch.setitem(handlers._handlers, (handlers.PORTAL, "DailyCounts"), arrived.extend)
     client = speaking(portal, "network_admin")
     assert client.post(f"/exchange/messages/{stuck.id}/retry/").status_code == 302
@@ -143,7 +143,7 @@ def test_trying_again_lets_it_through_and_leaves_a_trace(stuck, portal, north, a
 
 
 @pytest.mark.parametrize("language", ["en", "zh-hans"])
-def test_leaving_aside_needs_a_reason_that_the_sender_reads(stuck, portal, north, arrived, language):  # noqa: F811
+def test_leaving_aside_needs_a_reason_that_the_sender_reads(stuck, portal, north, arrived, language):
     client = speaking(portal, "network_admin", language)
     too_long = "a reason " * 40
     for wrong in ("", too_long):
@@ -178,7 +178,7 @@ def test_messages_of_others_do_not_exist(stuck, south):
     assert south.client("crm_manager").get(f"/exchange/messages/{stuck.id}/").status_code == 404
 
 
-def test_pages_cost_the_same_queries_however_many_messages(committed, portal, north, arrived):  # noqa: F811
+def test_pages_cost_the_same_queries_however_many_messages(committed, portal, north, arrived):
     client = portal.client("network_admin")
 
     def queries(path: str) -> int:
@@ -237,7 +237,7 @@ def test_what_arrived_and_is_not_applied_is_said(committed, portal, north):
     assert "1 message was delivered and waits to be applied there, since" in there
 
 
-def test_the_api_lets_a_stuck_message_be_tried_again(stuck, portal, arrived, monkeypatch):  # noqa: F811
+def test_the_api_lets_a_stuck_message_be_tried_again(stuck, portal, arrived, monkeypatch):
     monkeypatch.setitem(handlers._handlers, (handlers.PORTAL, "DailyCounts"), arrived.extend)
     answer = portal.client("network_admin").post(f"/api/v1/exchange/messages/{stuck.id}/retry")
     assert (answer.status_code, answer.json()["state"], answer.json()["attempts"]) == (200, "received", 0)
@@ -245,7 +245,7 @@ def test_the_api_lets_a_stuck_message_be_tried_again(stuck, portal, arrived, mon
     assert [m.record.day.day for m in arrived] == [13, 14]
 
 
-def test_leaving_aside_what_somebody_decided_meanwhile_changes_nothing(stuck, portal, arrived):  # noqa: F811
+def test_leaving_aside_what_somebody_decided_meanwhile_changes_nothing(stuck, portal, arrived):
     client = speaking(portal, "network_admin")
     client.post(f"/exchange/messages/{stuck.id}/skip/", {"reason": "first"})
     again = client.post(f"/exchange/messages/{stuck.id}/skip/", {"reason": "second"}, follow=True)

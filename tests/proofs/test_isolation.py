@@ -169,7 +169,7 @@ def test_without_the_grants_the_manufacturer_signs_itself(world):
 class _NobodyHere:
     """People, but the question whether there are any is answered wrongly."""
 
-    class objects:
+    class objects:  # noqa: N801 - as on a model
         create = User.objects.create
 
         @staticmethod

@@ -36,8 +36,6 @@ def run(args: argparse.Namespace) -> int:
         os.nice(10)
     import django
 
-    import dealernet.celery_app  # noqa: F401 - without it hints would look for a broker of Celery's own choice
-
     django.setup()
     from django.conf import settings
 

@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 #: Python releases that the lock file was made and tried for.
@@ -144,17 +145,17 @@ def _servers() -> Iterator[dict[str, object]]:
 
     from dealernet import health
     from exchange import operations
-    from kernel.tenancy.bindings import Courier, Owner, Portal, Unbound, bound
+    from kernel.tenancy.bindings import Binding, Courier, Owner, Portal, Unbound, bound
     from kernel.tenancy.models import SchemaState
 
-    def login(binding: object) -> str:
-        with bound(binding), connection.cursor() as cursor:  # type: ignore[arg-type]
+    def login(binding: Binding) -> str:
+        with bound(binding), connection.cursor() as cursor:
             cursor.execute("SELECT current_user::text, current_setting('server_version')")
             name, version = cursor.fetchone()
         return f"signed in as {name}, server {version}"
 
     for binding in (Unbound(), Portal(), Courier(), Owner()):
-        yield _check(f"Database login {binding.login}", lambda binding=binding: login(binding))  # type: ignore[misc]
+        yield _check(f"Database login {binding.login}", partial(login, binding))
 
     def broker() -> str:
         health._broker()

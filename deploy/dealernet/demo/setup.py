@@ -36,7 +36,7 @@ from kernel.tenancy.bindings import Dealer, Portal, bound
 from kernel.tenancy.models import Kind, RequestState, State, StewardRequest, Tenant
 
 #: The password of every demo sign-in: it is printed at the start and guards invented data only.
-PASSWORD = "xinghe-demo-2026"
+PASSWORD = "xinghe-demo-2026"  # noqa: S105 - everybody may know it
 SIGN_INS = "sign-ins.json"
 #: How long to wait for the steward to set a dealership up, in seconds.
 PATIENCE = 90.0

@@ -1,5 +1,6 @@
 """How a child process is started so that it never outlives its parent, as whom, and where its sockets go."""
 
+import contextlib
 import ctypes
 import errno
 import fcntl
@@ -12,7 +13,7 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TypedDict
 
 SOCKET_PATH_LIMIT = 107  # bytes of sockaddr_un.sun_path without the final zero (Linux)
 _PR_SET_PDEATHSIG = 1
@@ -41,6 +42,14 @@ def die_with_parent(signum: int = signal.SIGKILL, parent: int | None = None) -> 
         os._exit(1)
 
 
+class PopenOptions(TypedDict, total=False):
+    """Arguments of ``subprocess`` that say whose process it is."""
+
+    user: int
+    group: int | None
+    extra_groups: list[int]
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """As whom a server runs. Neither field set: as ourselves. ``uid``: as that user.
@@ -50,7 +59,7 @@ class Account:
     gid: int | None = None
     namespace: bool = False
 
-    def popen_options(self) -> dict[str, object]:
+    def popen_options(self) -> PopenOptions:
         """Arguments for ``subprocess`` that switch the user (no useradd, no shell)."""
         return {} if self.uid is None else {"user": self.uid, "group": self.gid, "extra_groups": []}
 
@@ -122,7 +131,7 @@ def spawn(
         cwd=cwd,
         start_new_session=True,
         preexec_fn=child_setup(account, death_signal),
-        **account.popen_options(),  # type: ignore[call-overload]
+        **account.popen_options(),
     )
 
 
@@ -138,7 +147,7 @@ def can_run(argv: Sequence[str | Path], account: Account) -> bool:
             env={"PATH": os.defpath},
             preexec_fn=account.enter if account.namespace else None,
             check=False,
-            **account.popen_options(),  # type: ignore[call-overload]
+            **account.popen_options(),
         )
     except (OSError, subprocess.SubprocessError):
         return False
@@ -166,10 +175,8 @@ def make_private(folder: Path, account: Account | None = None) -> Path:
     Raises LaunchError when it is a link or belongs to somebody else.
     """
     account = account or Account()
-    try:
+    with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700, parents=True)
-    except FileExistsError:
-        pass
     found = folder.lstat()
     allowed = {os.getuid()} | ({account.uid} if account.uid is not None else set())
     if not stat.S_ISDIR(found.st_mode) or found.st_uid not in allowed:

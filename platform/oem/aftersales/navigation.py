@@ -7,14 +7,18 @@ from django.utils.translation import gettext_lazy as _
 
 from kernel.accounts.roles import Right
 from kernel.ui.navigation import PORTAL, NavItem, register
-from oem.aftersales import vehicle  # noqa: F401 - registers its parts of a car's page
+from oem.aftersales import vehicle
 from oem.aftersales.models import Claim, ClaimState
+from oem.owners import sections
 
 
 def _waiting(request: HttpRequest) -> int:
     # Asked only for people who may read claims, and those who may see all of them.
     return Claim.objects.filter(state=ClaimState.SUBMITTED).count()
 
+
+for _section in vehicle.SECTIONS:
+    sections.register(_section)
 
 register(
     PORTAL,

@@ -11,7 +11,7 @@ from kernel.accounts.roles import Right
 from kernel.contracts import Purpose
 from kernel.ui.numbers import grouped
 from oem.aftersales.models import Claim, ServiceVisit
-from oem.owners.sections import Milestone, Section, register
+from oem.owners.sections import Milestone, Section
 
 
 def _visit(row: ServiceVisit) -> Milestone:
@@ -63,7 +63,8 @@ def _claim_json(row: Claim) -> dict[str, Any]:
     }
 
 
-register(
+#: What after-sales shows of a car.
+SECTIONS = (
     Section(
         key="service_visits",
         contract="ServiceVisit",
@@ -75,9 +76,7 @@ register(
         milestone=_visit,
         to_json=_visit_json,
         order=10,
-    )
-)
-register(
+    ),
     Section(
         key="warranty_claims",
         contract="WarrantyClaim",
@@ -89,5 +88,5 @@ register(
         milestone=_claim,
         to_json=_claim_json,
         order=20,
-    )
+    ),
 )

@@ -206,7 +206,7 @@ def _save(actor: Actor, noun: Noun, entry: models.Model, before: dict[str, Any],
     changed = [name for name in after if name != "changed_at" and (is_new or before[name] != after[name])]
     if not changed:
         return "same"
-    entry.changed_at = clock.now()  # type: ignore[attr-defined]
+    vars(entry)["changed_at"] = clock.now()  # every master has one
     if is_new:
         entry.save(force_insert=True)
     else:

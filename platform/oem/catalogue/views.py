@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import messages
 from django.db.models import Model, Q, QuerySet
@@ -22,7 +22,7 @@ from kernel.accounts.access import requires
 from kernel.accounts.actors import Actor
 from kernel.accounts.roles import Right
 from kernel.errors import Invalid, Missing
-from kernel.reference.nouns import Energy, Segment, System
+from kernel.reference.nouns import Energy, Named, Segment, System
 from kernel.reference.queries import publication
 from kernel.ui.lists import Choice, Column, Filter, ListPage, Search, Toggle
 from oem.catalogue import actions, queries, spreadsheet
@@ -199,7 +199,7 @@ def entry(request: HttpRequest, noun: str, code: str) -> HttpResponseBase:
     context: dict[str, Any] = {
         "noun": found,
         "crumbs": _crumbs(found),
-        "title": shown.name,  # type: ignore[attr-defined]
+        "title": cast(Named, shown).name,
         "code": shown.pk,
         "unpublished": queries.unpublished_changes(found, shown),
     }

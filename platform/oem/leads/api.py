@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
@@ -81,13 +81,13 @@ class IntakeAdf(ApiView):
         return _answer(intake, leads)
 
 
-def _region(level: str) -> Any:
+def _region(level: regions.Level) -> Any:
     class Region(serializers.CharField):
         """A code of GB/T 2260 or a name; stored as the code."""
 
         def to_internal_value(self, data: Any) -> str:
             text = super().to_internal_value(data)
-            found = regions.find_region(text, level=level) if text else None  # type: ignore[arg-type]
+            found = regions.find_region(text, level=level) if text else None
             if text and found is None:
                 raise serializers.ValidationError(_("This place is not known. Give its name or its GB/T 2260 code."))
             return found.code if found else ""
@@ -150,7 +150,7 @@ class LeadRow(serializers.ModelSerializer):
 
     class Meta:
         model = Lead
-        fields = (
+        fields: tuple[str, ...] = (
             "id",
             "number",
             "state",
@@ -183,9 +183,10 @@ class LeadRow(serializers.ModelSerializer):
         return self._slugs().get(dealership) if dealership else None
 
     def _slugs(self) -> dict[UUID, str]:
-        if "slugs" not in self.context:
-            self.context["slugs"] = dict(Dealership.objects.values_list("id", "slug"))  # type: ignore[index]
-        return self.context["slugs"]
+        context = cast(dict[str, Any], self.context)
+        if "slugs" not in context:
+            context["slugs"] = dict(Dealership.objects.values_list("id", "slug"))
+        return context["slugs"]
 
 
 class LeadDetail(LeadRow):
@@ -198,7 +199,7 @@ class LeadDetail(LeadRow):
     lines = serializers.SerializerMethodField()
 
     class Meta(LeadRow.Meta):
-        fields = (  # type: ignore[assignment]
+        fields: tuple[str, ...] = (
             *LeadRow.Meta.fields,
             "preferred_time",
             "budget",

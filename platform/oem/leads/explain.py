@@ -50,7 +50,7 @@ def latest(lead: Lead) -> tuple[Routing | None, list[Routing]]:
 
 def explain(decision: Routing, names: Mapping[UUID, str]) -> Explanation:
     """Put a decision of `latest` into words; `names` are the dealerships' names by id."""
-    wish: Mapping[str, Any] = decision.wish  # type: ignore[attr-defined]
+    wish: Mapping[str, Any] = vars(decision)["wish"]
     marked = [_candidate(one, decision, wish, names) for one in decision.candidates]
     fitting = [one for one in marked if not one.excluded or one.chosen]
     excluded = [one for one in marked if one.excluded and not one.chosen]

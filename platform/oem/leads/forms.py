@@ -13,7 +13,7 @@ from kernel.automotive import phone, regions
 from kernel.automotive.channel import Channel
 from kernel.money import DEFAULT_CURRENCY
 from kernel.reference import queries as reference
-from kernel.ui.forms import DateInput, Form, MoneyInput, PhoneInput, PillSelect
+from kernel.ui.forms import DateInput, Form, MoneyInput, PhoneInput, PillSelect, choice_field
 from kernel.ui.templatetags.ui import phone_text
 from oem.leads import queries, routing, words
 from oem.leads.models import Lead
@@ -109,7 +109,7 @@ class LeadForm(Form):
         kept = str(self.initial.get(name) or "")
         if kept and kept not in dict(choices):
             choices = [*choices, (kept, _code_name(name, kept))]
-        self.fields[name].choices = [UNKNOWN, *choices]  # type: ignore[attr-defined]
+        choice_field(self, name).choices = [UNKNOWN, *choices]
 
     def clean_phone(self) -> str:
         """The number in E.164. Raises ValidationError with what to write instead."""
@@ -193,7 +193,7 @@ class AssignForm(Form):
     def __init__(self, *args: Any, lead: Lead, reason_required: bool, holder: UUID | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["reason"].required = reason_required
-        self.fields["dealership"].choices = self._choices(lead, holder)  # type: ignore[attr-defined]
+        choice_field(self, "dealership").choices = self._choices(lead, holder)
 
     def clean_dealership(self) -> UUID:
         return UUID(self.cleaned_data["dealership"])

@@ -14,11 +14,5 @@ def work_now() -> None:
 
 def after_commit_work() -> None:
     """When the present transaction commits, tell the portal's worker to look. Once a transaction."""
-    if any(getattr(entry[1], "hint", None) == TASK for entry in connection.run_on_commit):
-        return
-
-    def wake() -> None:
-        work_now()
-
-    wake.hint = TASK  # type: ignore[attr-defined]
-    transaction.on_commit(wake)
+    if work_now not in [entry[1] for entry in connection.run_on_commit]:
+        transaction.on_commit(work_now)

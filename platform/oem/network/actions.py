@@ -462,14 +462,15 @@ def _phone_problems(record: Any) -> dict[str, str]:
 
 def _place_problems(record: Any) -> dict[str, str]:
     """Codes of regions must exist and lie in each other; names are read too."""
-    problems = {}
-    for name, level in (("province", "province"), ("city", "city"), ("district", "district")):
+    problems: dict[str, str] = {}
+    levels: tuple[regions.Level, ...] = ("province", "city", "district")
+    for name in levels:
         text = getattr(record, name, "")
         if not text:
             continue
         above = getattr(record, "city", "") if name == "district" else getattr(record, "province", "")
         within = regions.find_region(above) if above and name != "province" and name not in problems else None
-        found = regions.find_region(text, level=level, within=within)  # type: ignore[arg-type]
+        found = regions.find_region(text, level=name, within=within)
         if found is None:
             problems[name] = _("This place is not known here.")
         else:

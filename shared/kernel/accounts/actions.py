@@ -30,7 +30,7 @@ from kernel.accounts.queries import tier_roles
 from kernel.accounts.roles import RIGHTS, Right, Role
 from kernel.accounts.sessions import ADDRESS_KEY, AGENT_KEY, hash_of, living, realm
 from kernel.automotive import phone as phones
-from kernel.errors import Conflict, FieldError, Forbidden, Invalid
+from kernel.errors import Conflict, FieldError, Forbidden, Invalid, Text
 
 log = logging.getLogger("dealernet.accounts")
 
@@ -199,7 +199,7 @@ def _send_reset(user: User, host: str, *, secure: bool) -> None:
 
 
 def _check_person(*, login: str, name: str, role: str, email: str, language: str) -> None:
-    errors: dict[str, object] = {}
+    errors: dict[str, Text] = {}
     if not LOGIN.match(login):
         errors["login"] = _("Use 3 to 64 letters, digits, dots, hyphens or underscores.")
     if not name.strip():
@@ -214,7 +214,7 @@ def _check_person(*, login: str, name: str, role: str, email: str, language: str
         except ValidationError:
             errors["email"] = _("This is not a mail address.")
     if errors:
-        raise Invalid(errors)  # type: ignore[arg-type]
+        raise Invalid(errors)
 
 
 def may_give(actor: Actor, role: str) -> bool:
@@ -449,7 +449,7 @@ def create_token(
     if actor.kind == "user" and actor.id != user.pk:
         raise Forbidden()
     wanted = sorted(set(scopes))
-    errors: dict[str, object] = {}
+    errors: dict[str, Text] = {}
     if not user.is_active:
         errors[""] = _("This account is retired.")
     if not name.strip() or len(name.strip()) > 80:
@@ -461,7 +461,7 @@ def create_token(
     if expires_at is not None and not clock.now() < expires_at <= clock.now() + LONGEST:
         errors["expires_at"] = _("Choose a day within the next year.")
     if errors:
-        raise Invalid(errors)  # type: ignore[arg-type]
+        raise Invalid(errors)
     text, prefix = tokens.make()
     token = Token.objects.create(
         user=user,

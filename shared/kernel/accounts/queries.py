@@ -17,9 +17,7 @@ def tier_roles() -> list[Role]:
 
 def people() -> QuerySet[User]:
     """Everyone, with the number of living sign-ins as `sign_ins`."""
-    living_now = Q(sessions__isnull=False)
-    for key, value in living(clock.now()).children:  # type: ignore[misc]
-        living_now &= Q(**{f"sessions__{key}": value})
+    living_now = Q(sessions__isnull=False) & living(clock.now(), of="sessions__")
     return User.objects.annotate(sign_ins=Count("sessions", filter=living_now))
 
 

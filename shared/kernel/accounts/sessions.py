@@ -46,9 +46,9 @@ def hash_of(key: str) -> str:
     return hashlib.sha256(b"dealernet session " + key.encode()).hexdigest()
 
 
-def living(at: datetime) -> Q:
-    """Sessions that still sign somebody in."""
-    return Q(realm=realm(), expires_at__gt=at, last_seen__gt=at - IDLE)
+def living(at: datetime, *, of: str = "") -> Q:
+    """Sessions that still sign somebody in; `of` is the way to them from another model (`sessions__`)."""
+    return Q(**{f"{of}realm": realm(), f"{of}expires_at__gt": at, f"{of}last_seen__gt": at - IDLE})
 
 
 class SessionMiddleware(DjangoSessionMiddleware):
@@ -94,7 +94,7 @@ class SessionStore(SessionBase):
     def save(self, must_create: bool = False) -> None:
         if self.session_key is None:
             return self.create()
-        data: dict[str, Any] = dict(self._get_session(no_load=must_create))  # type: ignore[attr-defined]
+        data: dict[str, Any] = dict(self._get_session(no_load=must_create))  # type: ignore[attr-defined]  # Django's, not in the stubs
         user_id = data.get(USER_KEY)
         at = clock.now()
         values: dict[str, Any] = {
@@ -132,7 +132,7 @@ class SessionStore(SessionBase):
 
     def person(self) -> User | None:
         """The active person signed in here, or None. One query the first time, together with the session."""
-        data = self._get_session()  # type: ignore[attr-defined]
+        data = self._get_session()  # type: ignore[attr-defined]  # Django's, not in the stubs
         row = self.row
         if row is None or row.user is None or str(row.user_id) != data.get(USER_KEY):
             return None

@@ -38,7 +38,7 @@ class CursorPages(BasePagination):
     request: Request
     next_cursor: str | None = None
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:  # type: ignore[override]
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         self.request = request
         limit = self._limit(request)
         order = _total(queryset, getattr(view, "ordering", None))

@@ -54,7 +54,7 @@ class SessionScheme(OpenApiAuthenticationExtension):
 class Schema(AutoSchema):
     """Adds what `ApiView` declares: the scope, the rights, and `Idempotency-Key` on POST."""
 
-    def get_description(self) -> str:  # type: ignore[override]
+    def get_description(self) -> str:  # type: ignore[override]  # as drf-spectacular itself does; DRF's stubs say more
         rights = rights_for(self.view, self.method) or ()
         scope = scope_for(self.view, self.method)
         lines = [super().get_description() or ""]

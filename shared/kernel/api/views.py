@@ -50,7 +50,7 @@ class ApiView(APIView):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "post" in cls.__dict__:
-            cls.post = idempotent(cls.__dict__["post"])  # type: ignore[attr-defined]
+            type.__setattr__(cls, "post", idempotent(cls.__dict__["post"]))
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
@@ -97,9 +97,9 @@ class ApiView(APIView):
 class SchemaView(SpectacularAPIView):
     """OpenAPI 3.1 of this host's API."""
 
-    authentication_classes: ClassVar[list[Any]] = []  # type: ignore[misc]
-    permission_classes: ClassVar[list[Any]] = []  # type: ignore[misc]
-    renderer_classes: ClassVar[list[Any]] = [  # type: ignore[misc]
+    authentication_classes = ()
+    permission_classes = ()
+    renderer_classes = [
         OpenApiJsonRenderer2,
         OpenApiJsonRenderer,
         OpenApiYamlRenderer,
@@ -115,8 +115,8 @@ class SchemaView(SpectacularAPIView):
 class DocsView(SpectacularSwaggerSplitView):
     """The schema as a page, with Swagger UI served from here."""
 
-    authentication_classes: ClassVar[list[Any]] = []  # type: ignore[misc]
-    permission_classes: ClassVar[list[Any]] = []  # type: ignore[misc]
+    authentication_classes = ()
+    permission_classes = ()
     url_name = "api_schema"
     title = "Dealernet"
     template_name = "api/docs.html"

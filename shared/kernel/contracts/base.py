@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
+from typing import Any, ClassVar, Self, TypeVar, cast, dataclass_transform
 
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
@@ -342,7 +342,7 @@ def contract(
     """Register a contract, documented by its docstring. Raises `ContractError` for a wrong declaration."""
 
     def register(owner: AnyContract) -> AnyContract:
-        made: AnyContract = dataclasses.dataclass(frozen=True, kw_only=True)(owner)  # type: ignore[assignment]
+        made = cast(AnyContract, dataclasses.dataclass(frozen=True, kw_only=True)(owner))
         made.spec = _specify(made, name, version, kind, direction, subject, frozenset(purposes))
         _REGISTRY[name, version] = made
         return made
@@ -366,7 +366,7 @@ def _specify(
     if not (purposes and subject and owner.__doc__) or owner.__doc__.startswith(f"{owner.__name__}("):
         raise ContractError(f"{name} needs a docstring, a subject and at least one purpose")
     hints = hints_of(owner)
-    fields = {field.name: _field(name, field, hints[field.name]) for field in dataclasses.fields(owner)}  # type: ignore[arg-type]
+    fields = {field.name: _field(name, field, hints[field.name]) for field in dataclasses.fields(cast(Any, owner))}
     if kind is Kind.STATE and not ("version" in fields and fields["version"].required):
         raise ContractError(f"{name} is a state and needs a field `version`")
     return Spec(

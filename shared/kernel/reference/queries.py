@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from typing import cast
 
 from django.db.models import Q, QuerySet
 from django.utils.translation import get_language
@@ -219,19 +220,21 @@ def match_car(*, brand: str = "", series: str = "", model: str = "", year: int |
     """
     index = catalogue().by_name
     wanted_brand = index["brands"].get(_key(brand)) if brand else None
-    found_series = index["series"].get(_key(series)) if series else None
-    found_model = index["models"].get(_key(model)) if model else None
+    all_series = cast(dict[str, Series], index["series"])
+    all_models = cast(dict[str, Model], index["models"])
+    found_series = all_series.get(_key(series)) if series else None
+    found_model = all_models.get(_key(model)) if model else None
     if found_model is None and model:
-        found_series = found_series or index["series"].get(_key(model))
+        found_series = found_series or all_series.get(_key(model))
     if found_series is None and found_model is None and series:
-        found_model = index["models"].get(_key(series))
+        found_model = all_models.get(_key(series))
     if found_model is not None:
-        found_series = catalogue().series[found_model.series_id]  # type: ignore[attr-defined]
-        if year and found_model.model_year != year:  # type: ignore[attr-defined]
+        found_series = catalogue().series[found_model.series_id]
+        if year and found_model.model_year != year:
             same = [m for m in catalogue().models.values() if m.series_id == found_series.code and m.model_year == year]
             found_model = same[0] if len(same) == 1 else found_model
     if found_series is not None:
-        above = found_series.brand_id  # type: ignore[attr-defined]
+        above = found_series.brand_id
         if wanted_brand is not None and wanted_brand.pk != above:
             return Match(brand=wanted_brand.pk)
         return Match(above, found_series.pk, found_model.pk if found_model else "")

@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg2
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
-from psycopg2.extensions import connection as RawConnection
+from psycopg2.extensions import connection as RawConnection  # noqa: N812 - a class, whatever psycopg2 calls it
 
 Key = tuple[str, str]
 

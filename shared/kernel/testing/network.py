@@ -21,7 +21,7 @@ KEYS = ("FRONTDESK", "PORTAL", "DEALERS", "COURIER", "OWNER", "DJANGO_PORTAL", "
 
 NORTH = UUID("00000000-0000-4000-8000-00000000a001")
 SOUTH = UUID("00000000-0000-4000-8000-00000000a002")
-PASSWORD = "correct horse 7 battery"
+PASSWORD = "correct horse 7 battery"  # noqa: S105 - of people in tests
 
 
 def give_keys(superuser_password: str) -> None:

@@ -12,7 +12,7 @@ from itertools import count
 from typing import Any
 
 from django.template.loader import render_to_string
-from django.utils.html import escape
+from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
@@ -138,13 +138,15 @@ def _figure(
     mark = f"c{next(_ids)}"
     # Links inside an image would be hidden from screen readers, so a chart that drills down is a group.
     role = "group" if links else "img"
-    drawing = (
-        f'<svg viewBox="0 0 {_n(size[0])} {_n(size[1])}" role="{role}" aria-labelledby="{mark}t {mark}d">'
-        f'<title id="{mark}t">{escape(title)}</title><desc id="{mark}d">{escape(description)}</desc>'
-        f"{svg}</svg>"
+    drawing = format_html(
+        '<svg viewBox="0 0 {} {}" role="{}" aria-labelledby="{mark}t {mark}d">'
+        '<title id="{mark}t">{}</title><desc id="{mark}d">{}</desc>{}</svg>',
+        *(_n(size[0]), _n(size[1]), role, title, description),
+        mark_safe(svg),  # noqa: S308 - put together here, of numbers and escaped labels
+        mark=mark,
     )
-    context = {"title": title, "drawing": mark_safe(drawing), "table": table, "keys": keys, "few": few}  # noqa: S308
-    return mark_safe(render_to_string("ui/parts/chart.html", context))  # noqa: S308
+    context = {"title": title, "drawing": drawing, "table": table, "keys": keys, "few": few}
+    return render_to_string("ui/parts/chart.html", context)
 
 
 def _describe(pairs: Sequence[tuple[Any, str]]) -> str:
@@ -489,9 +491,13 @@ def sparkline(values: Sequence[Number], *, title: Any = "", tone: str = "s0") ->
     path = "L".join(f"{_n(x)} {_n(y)}" for x, y in points)
     change = f"{plain(values[0])} → {plain(values[-1])}"
     label = f"{title}: {change}" if title else change
-    return mark_safe(  # noqa: S308 - numbers and one escaped label
-        f'<svg class="spark" viewBox="0 0 96 28" role="img" aria-label="{escape(label)}">'
-        f'<path d="M{_n(points[0][0])} 28L{path}L{_n(points[-1][0])} 28Z" class="area {tone}"/>'
-        f'<path d="M{path}" class="line {tone}"/>'
-        f'<circle cx="{_n(points[-1][0])}" cy="{_n(points[-1][1])}" r="2.5" class="mark {tone}"/></svg>'
+    first, last = points[0], points[-1]
+    return format_html(
+        '<svg class="spark" viewBox="0 0 96 28" role="img" aria-label="{label}">'
+        '<path d="M{} 28L{path}L{} 28Z" class="area {tone}"/><path d="M{path}" class="line {tone}"/>'
+        '<circle cx="{}" cy="{}" r="2.5" class="mark {tone}"/></svg>',
+        *(_n(first[0]), _n(last[0]), _n(last[0]), _n(last[1])),
+        label=label,
+        path=path,
+        tone=tone,
     )

@@ -5,6 +5,7 @@ what the request already holds: the page for 500 and 503 is rendered without nav
 """
 
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 from django.db import InterfaceError, OperationalError
@@ -24,10 +25,7 @@ class _Bare:
     phone: list[Any] = []
     menu: list[Any] = []
 
-    class branding:  # noqa: N801 - read by templates as shell.branding
-        name = "Dealernet"
-        caption = logo_url = theme_version = ""
-        initial = "D"
+    branding = SimpleNamespace(name="Dealernet", caption="", logo_url="", theme_version="", initial="D")
 
 
 def page(request: HttpRequest, status: int, **values: Any) -> HttpResponse:

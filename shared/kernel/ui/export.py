@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Callable, Iterable, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
@@ -102,7 +102,7 @@ def write_xlsx(name: str, headings: Sequence[str], rows: Iterable[Sequence[Any]]
                     local = timezone.localtime(value) if timezone.is_aware(value) else value
                     sheet.write_datetime(number, at, local.replace(tzinfo=None), moment)
                 case date():
-                    sheet.write_datetime(number, at, datetime(value.year, value.month, value.day), day)  # noqa: DTZ001
+                    sheet.write_datetime(number, at, datetime.combine(value, time.min), day)
                 case _:
                     sheet.write_string(number, at, str(value)[:XLSX_TEXT])
     sheet.autofilter(0, 0, number, max(len(headings) - 1, 0))

@@ -1,8 +1,8 @@
 """Rendering of Django forms with the kit's field template. Settings name ``Renderer`` as FORM_RENDERER."""
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, cast
 
 from django import forms
 from django.forms.boundfield import BoundWidget
@@ -159,6 +159,30 @@ class Section:
         self.open = not folded or any(field.errors for field in fields)
 
 
+def choice_field(form: forms.BaseForm, name: str) -> forms.ChoiceField:
+    """A select of a form, to set its choices. Raises TypeError for a field of another kind."""
+    found = form.fields[name]
+    if not isinstance(found, forms.ChoiceField):
+        raise TypeError(f"{name} has no choices")
+    return found
+
+
+def keep_choice(form: forms.BaseForm, name: str, value: str) -> None:
+    """Let a select offer what stands now, also when it is not in the list (any more)."""
+    field = choice_field(form, name)
+    offered = list(cast(Iterable[tuple[str, Any]], field.choices))
+    if value and value not in [code for code, _label in offered]:
+        field.choices = [*offered, (value, value)]
+
+
+def model_choice_field(form: forms.BaseForm, name: str) -> "forms.ModelChoiceField[Any]":
+    """A select over rows of a form, to set what it offers. Raises TypeError for a field of another kind."""
+    found = form.fields[name]
+    if not isinstance(found, forms.ModelChoiceField):
+        raise TypeError(f"{name} offers no rows")
+    return found
+
+
 class LayoutMixin:
     """Optional for forms: ``sections`` orders fields in groups, ``wide`` names full-width fields.
 
@@ -168,9 +192,10 @@ class LayoutMixin:
 
     sections: Sequence[tuple[Any, ...]] = ()
     wide: Sequence[str] = ()
+    visible_fields: Callable[[], list[forms.BoundField]]
 
     def section_list(self) -> list[Section]:
-        fields: Mapping[str, forms.BoundField] = {field.name: field for field in self.visible_fields()}  # type: ignore[attr-defined]
+        fields: Mapping[str, forms.BoundField] = {field.name: field for field in self.visible_fields()}
         named = {name for section in self.sections for name in section[1]}
         rest = [field for name, field in fields.items() if name not in named]
         found = [Section("", rest, False)] if rest else []

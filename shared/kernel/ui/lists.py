@@ -403,7 +403,7 @@ class ListPage(View):
     empty_title: Any = gettext_lazy("Nothing here yet")
     empty_text: Any = ""
     empty_action: Any = ""
-    empty_url: str = ""
+    empty_url: Any = ""
     http_method_names = ["get", "head", "options"]
 
     # hooks ------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from dealer.customers.models import Channel, Customer, Kind, Means, PartyRole, S
 from dealer.organisation.forms import province_choices
 from kernel.accounts.models import LANGUAGES
 from kernel.errors import Invalid
-from kernel.ui.forms import DateInput, Form, PhoneInput, PillSelect, VinInput
+from kernel.ui.forms import DateInput, Form, PhoneInput, PillSelect, VinInput, keep_choice
 
 #: Fields of the action that this form asks for in one: the whole name.
 _NAME = frozenset({"surname", "given_name", "company_name"})
@@ -73,9 +73,7 @@ class CustomerForm(Form):
     def of(cls, customer: Customer, data: Any = None) -> CustomerForm:
         """The form with what is known."""
         form = cls(data, initial={name: getattr(customer, name) for name in cls.base_fields})
-        offered = form.fields["province"].choices  # type: ignore[attr-defined]
-        if customer.province and customer.province not in dict(offered):
-            form.fields["province"].choices = [*offered, (customer.province, customer.province)]  # type: ignore[attr-defined]
+        keep_choice(form, "province", customer.province)
         return form
 
     def refuse(self, refusal: Invalid) -> None:

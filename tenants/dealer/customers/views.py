@@ -62,7 +62,7 @@ class CustomerSearch(Search):
 
 
 def _cars(customer: Customer) -> SafeString | str:
-    return format_html_join(", ", "{}", ((row.vehicle.title or row.vehicle.vin,) for row in customer.cars))  # type: ignore[attr-defined]
+    return format_html_join(", ", "{}", ((row.vehicle.title or row.vehicle.vin,) for row in vars(customer)["cars"]))
 
 
 class CustomerList(ListPage):
@@ -95,7 +95,7 @@ class CustomerList(ListPage):
     empty_title = gettext_lazy("No customers yet")
     empty_text = gettext_lazy("Take the first one in with a telephone number and a name.")
     empty_action = gettext_lazy("New customer")
-    empty_url = reverse_lazy("customers:new")  # type: ignore[assignment]
+    empty_url = reverse_lazy("customers:new")
 
     def get_queryset(self) -> Any:
         return queries.with_cars(queries.visible_customers(self.request.user))

@@ -12,7 +12,7 @@ from dealer.organisation.models import Department, DepartmentKind, Duty, Profile
 from kernel.accounts.models import LANGUAGES
 from kernel.automotive.regions import provinces
 from kernel.money import SYMBOLS
-from kernel.ui.forms import DateInput, Form, PhoneInput, PillSelect, PillSelectMultiple
+from kernel.ui.forms import DateInput, Form, PhoneInput, PillSelect, PillSelectMultiple, keep_choice
 
 TIME_ZONES = (
     "Asia/Shanghai",
@@ -63,8 +63,7 @@ class ProfileForm(Form):
     def of(cls, mine: Profile, data: Any = None) -> ProfileForm:
         """The form with what stands now; a time zone that is not in the list is offered too."""
         form = cls(data, initial={name: getattr(mine, name) for name in cls.base_fields})
-        if mine.time_zone not in TIME_ZONES:
-            form.fields["time_zone"].choices += [(mine.time_zone, mine.time_zone)]  # type: ignore[attr-defined]
+        keep_choice(form, "time_zone", mine.time_zone)
         return form
 
 

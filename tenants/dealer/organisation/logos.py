@@ -17,7 +17,7 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 from PIL import Image, UnidentifiedImageError
 
-from kernel.errors import FieldError, Invalid
+from kernel.errors import FieldError, Invalid, Text
 
 MAX_BYTES = 1024 * 1024
 MAX_PIXELS = 4000 * 4000
@@ -59,8 +59,8 @@ def cleaned(upload: IO[bytes], *, size: int) -> bytes:
     return out.getvalue()
 
 
-def _refusal(code: str, message: object) -> Invalid:
-    return Invalid([FieldError("logo", code, message)])  # type: ignore[arg-type]
+def _refusal(code: str, message: Text) -> Invalid:
+    return Invalid([FieldError("logo", code, message)])
 
 
 def folder(dealer_id: UUID) -> Path:

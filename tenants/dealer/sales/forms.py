@@ -31,7 +31,7 @@ from kernel import clock
 from kernel.automotive.channel import Channel
 from kernel.automotive.qualification import Item
 from kernel.reference.queries import brand_choices, model_choices, series_choices, variant_choices
-from kernel.ui.forms import DateInput, DateTimeInput, Form, MoneyInput, PhoneInput, PillSelect
+from kernel.ui.forms import DateInput, DateTimeInput, Form, MoneyInput, PhoneInput, PillSelect, choice_field
 
 NONE = [("", "–")]
 YES_NO = [("", _("Not known")), ("True", _("Yes")), ("False", _("No"))]
@@ -68,7 +68,7 @@ class ConsultantForm(Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["consultant"].choices = [(str(user.pk), user.name) for user in consultants()]  # type: ignore[attr-defined]
+        choice_field(self, "consultant").choices = [(str(user.pk), user.name) for user in consultants()]
 
 
 class ItemsMixin(Form):
@@ -119,7 +119,7 @@ class ItemsMixin(Form):
             now = known.get(name) or ""
             if now and now not in dict(choices):
                 offered.append((now, now))
-            self.fields[name].choices = offered  # type: ignore[attr-defined]
+            choice_field(self, name).choices = offered
 
     def learnt(self) -> dict[str, Any]:
         """What this form asked for, in the shape of the actions: fields of the prospect and of the customer."""
@@ -151,7 +151,7 @@ class ProspectForm(ItemsMixin):
             now = getattr(prospect, name)
             if now and now not in dict(choices):
                 offered.append((now, now))
-            self.fields[name].choices = offered  # type: ignore[attr-defined]
+            choice_field(self, name).choices = offered
 
 
 class NewProspectForm(Form):
@@ -204,10 +204,10 @@ class FollowUpForm(ItemsMixin):
         rhythm = derive.next_contact(prospect, today)
         days = [(str(n), label) for n, label in ((1, _("Tomorrow")), (3, _("In 3 days")), (7, _("In a week")))]
         days += [("30", _("In a month")), (self.ANOTHER_DAY, _("Another day"))]
-        self.fields["when"].choices = [(self.RHYTHM, _("As usual")), *days]  # type: ignore[attr-defined]
+        choice_field(self, "when").choices = [(self.RHYTHM, _("As usual")), *days]
         self.fields["when"].initial = self.RHYTHM
         self.fields["when"].help_text = _("As usual: %(day)s") % {"day": rhythm.isoformat()}
-        self.fields["plan"].choices = [("", _("None")), *((str(plan), plan) for plan in self.PLANS)]  # type: ignore[attr-defined]
+        choice_field(self, "plan").choices = [("", _("None")), *((str(plan), plan) for plan in self.PLANS)]
         asked = [name for item in prospect.missing if item in self.FIELDS_OF for name in self.FIELDS_OF[Item(item)]]
         first = ["by", "result", "when", "next_on", "plan", "next_plan", "note"]
         if prospect.likes_brand is None:
@@ -250,7 +250,7 @@ class CarsMixin(Form):
     def offer(self, field: str, cars: Any, none: Any) -> None:
         rows = list(cars[:MOST_CARS])
         self.cars = {str(row.pk): row for row in rows}
-        self.fields[field].choices = ([("", none)] if none else []) + [  # type: ignore[attr-defined]
+        choice_field(self, field).choices = ([("", none)] if none else []) + [
             (str(row.pk), car_label(row)) for row in rows
         ]
 
@@ -324,7 +324,7 @@ class QuotationForm(CarsMixin):
         super().__init__(*args, **kwargs)
         self.offer("vehicle", cars_to_offer(prospect), _("None of the stock"))
         self.suggest("vehicle")
-        self.fields["variant"].choices = NONE + variant_choices()  # type: ignore[attr-defined]
+        choice_field(self, "variant").choices = NONE + variant_choices()
         if prospect.variant in dict(variant_choices()):
             self.fields["variant"].initial = prospect.variant
         self.fields["list_price"].help_text = _("Empty: the price of the car or of the list.")

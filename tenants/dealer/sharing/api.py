@@ -107,7 +107,7 @@ class MessageRow(serializers.ModelSerializer[Ledger]):
 
     class Meta:
         model = Ledger
-        fields = (
+        fields: tuple[str, ...] = (
             "id",
             "number",
             "contract",
@@ -135,7 +135,7 @@ class Explained(MessageRow):
     withheld_in_words = serializers.SerializerMethodField()
 
     class Meta(MessageRow.Meta):
-        fields = (*MessageRow.Meta.fields, "rules", "withheld_in_words")  # type: ignore[assignment]
+        fields: tuple[str, ...] = (*MessageRow.Meta.fields, "rules", "withheld_in_words")
 
     def get_rules(self, row: Ledger) -> list[str]:
         return words.path_in_words(row.path)
@@ -150,7 +150,7 @@ class OneMessageAnswer(Explained):
     payload = serializers.SerializerMethodField()
 
     class Meta(Explained.Meta):
-        fields = (*Explained.Meta.fields, "payload")  # type: ignore[assignment]
+        fields: tuple[str, ...] = (*Explained.Meta.fields, "payload")
 
     def get_payload(self, row: Ledger) -> dict[str, Any] | None:
         found = queries.payload_of(row)

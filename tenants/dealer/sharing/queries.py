@@ -53,7 +53,7 @@ def policies_for_sharing(contract: str) -> list[Policy]:
     decided under the level before is written after the change.
     """
     rows = Grant.objects.raw(_LOCKED, [contract])
-    return [policy_of(grant, grant.agreement_version) for grant in rows]  # type: ignore[attr-defined]
+    return [policy_of(grant, vars(grant)["agreement_version"]) for grant in rows]
 
 
 def may_take_leads() -> bool:

@@ -106,7 +106,7 @@ def _card(grant: Grant, numbers: Counter[tuple[str, str]], stays: int) -> Card:
         choices=choices,
         sent=numbers[grant.contract, "sent"],
         kept=numbers[grant.contract, "kept"],
-        latest=next(iter(grant.latest), None),  # type: ignore[attr-defined]
+        latest=next(iter(vars(grant)["latest"]), None),
         why_fixed=actions.why_required(grant, grant.agreement.version) if grant.required else "",
         stays=stays,
     )

@@ -49,7 +49,7 @@ def receive_vehicle(
     actor.require(Right.STOCK_WRITE)
     vin = vins.checked(vin)
     brand = brand.strip()
-    problems: dict[str, object] = {}
+    problems: dict[str, FieldError] = {}
     if not brand:
         problems["brand"] = FieldError("brand", "required", _("Enter the brand of the car."))
     if list_price is not None and list_price < 0:
@@ -57,7 +57,7 @@ def receive_vehicle(
     if arrived_on is not None and arrived_on > clock.now().date() + timedelta(days=1):
         problems["arrived_on"] = FieldError("arrived_on", "future", _("The day of arrival lies in the future."))
     if problems:
-        raise Invalid(problems)  # type: ignore[arg-type]
+        raise Invalid(problems)
     given = {
         "brand": brand,
         "series": series.strip(),

@@ -12,7 +12,7 @@ from dealer.customers.models import Channel
 from dealer.workshop import queries
 from dealer.workshop.models import Kind, LabourRate, PayType
 from kernel.accounts.models import User
-from kernel.ui.forms import DateTimeInput, Form, MoneyInput, PillSelect
+from kernel.ui.forms import DateTimeInput, Form, MoneyInput, PillSelect, model_choice_field
 
 DURATIONS = [
     (30, _("30 minutes")),
@@ -62,13 +62,12 @@ class _WithPeople(Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "adviser" in self.fields:
-            self.fields["adviser"].queryset = queries.advisers()  # type: ignore[attr-defined]
+            model_choice_field(self, "adviser").queryset = queries.advisers()
         if "technician" in self.fields:
-            self.fields["technician"].queryset = queries.technicians()  # type: ignore[attr-defined]
+            model_choice_field(self, "technician").queryset = queries.technicians()
         if "site" in self.fields:
-            sites = queries.active_sites()
-            self.fields["site"].queryset = sites  # type: ignore[attr-defined]
-            self.fields["site"].empty_label = None  # type: ignore[attr-defined]
+            site = model_choice_field(self, "site")
+            site.queryset, site.empty_label = queries.active_sites(), None
 
 
 class AppointmentForm(_WithPeople):
@@ -85,7 +84,7 @@ class AppointmentForm(_WithPeople):
 
 
 class ChangeAppointmentForm(AppointmentForm):
-    channel = None  # type: ignore[assignment]
+    channel = None  # type: ignore[assignment]  # how Django leaves an inherited field out
     sections = [(_("More details"), ["promised_at", "adviser", "site"], "folded")]
 
 

@@ -121,7 +121,7 @@ def test_postgres_starts_over_a_pid_file_that_names_an_unrelated_process(postgre
     pid_file = postgres.pgdata / "postmaster.pid"
     lines = pid_file.read_text().splitlines()
     account = postgres._account or launch.Account()
-    stranger = subprocess.Popen(["sleep", "60"], **account.popen_options())  # type: ignore[call-overload]
+    stranger = subprocess.Popen(["sleep", "60"], **account.popen_options())
     try:
         pid_file.write_text("\n".join([str(stranger.pid), *lines[1:]]) + "\n")
         postgres.launch(PASSWORD)
@@ -193,7 +193,7 @@ time.sleep(60)
 
 def start_servers(folder: Path, account: launch.Account, python: str = sys.executable) -> subprocess.Popen[str]:
     packages = [Path(dealernet.__file__).parents[1], Path(psycopg2.__file__).parents[1]]
-    starter = subprocess.Popen(  # type: ignore[call-overload]
+    starter = subprocess.Popen(
         [python, "-c", STARTER, str(folder)],
         env={"PATH": os.defpath, "PYTHONPATH": os.pathsep.join(map(str, packages))},
         stdout=subprocess.PIPE,

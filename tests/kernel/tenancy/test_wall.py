@@ -181,4 +181,4 @@ def test_portal_is_not_the_default(wall):
 
 def test_dealer_binding_needs_an_id():
     with pytest.raises(TypeError):
-        Dealer()  # type: ignore[call-arg]
+        Dealer()

@@ -7,11 +7,14 @@ import dataclasses
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from django.utils.functional import Promise
 
 from oem.leads.adf.messages import MESSAGES, UNKNOWN
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Severity = Literal["error", "warning", "info"]
 
@@ -234,7 +237,8 @@ class ParsedLead:
     def is_empty(self) -> bool:
         """True when nothing was read that a person could act on."""
         bare = {"kind": "individual", "interest": "buy", "status": "new"}
-        return not any(_has_content(part, bare) for part in (self.customer, *self.vehicles, self.vendor))
+        parts: list[DataclassInstance] = [self.customer, *self.vehicles, self.vendor]
+        return not any(_has_content(part, bare) for part in parts)
 
     def to_json(self) -> dict[str, Any]:
         """For storage: JSON types only. Times are UTC with offset, amounts are text."""
@@ -257,10 +261,10 @@ class ParsedDocument:
         }
 
 
-def _has_content(part: object, bare: dict[str, str]) -> bool:
+def _has_content(part: "DataclassInstance", bare: dict[str, str]) -> bool:
     return any(
         value not in (None, "", []) and value != bare.get(spec.name)
-        for spec in dataclasses.fields(part)  # type: ignore[arg-type]
+        for spec in dataclasses.fields(part)
         for value in [getattr(part, spec.name)]
     )
 

@@ -174,9 +174,11 @@ def read_date(text: str) -> tuple[date | None, list[str]]:
 def _from_patterns(text: str, notes: list[str]) -> datetime | None:
     if match := _COMPACT.fullmatch(text):
         parts = match.groupdict()
-        moment = datetime(int(parts["y"]), int(parts["m"]), int(parts["d"]))  # noqa: DTZ001
-        moment += timedelta(hours=int(parts["H"] or 0), minutes=int(parts["M"] or 0), seconds=int(parts["S"] or 0))
-        return moment.replace(tzinfo=_zone(parts["zone"]))
+        moment = datetime(int(parts["y"]), int(parts["m"]), int(parts["d"]), tzinfo=_zone(parts["zone"]))
+        # added as the clock on the wall goes, within one zone
+        return moment + timedelta(
+            hours=int(parts["H"] or 0), minutes=int(parts["M"] or 0), seconds=int(parts["S"] or 0)
+        )
     if match := _ISO.fullmatch(text) or _CHINESE.fullmatch(text):
         return _at(date(int(match["y"]), int(match["m"]), int(match["d"])), match["time"])
     if match := _AMERICAN.fullmatch(text):

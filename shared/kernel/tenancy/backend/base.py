@@ -132,7 +132,7 @@ class DatabaseWrapper(django_tenants_base.DatabaseWrapper):
         super().connect()
         if self._rollback_sessions is not None and self._key not in self._rollback_atomics:
             atomic = transaction.Atomic(self.alias, savepoint=True, durable=False)
-            atomic._from_testcase = True  # type: ignore[attr-defined]
+            atomic._from_testcase = True  # type: ignore[attr-defined]  # Django's mark of a test's own, not in the stubs
             self._rollback_atomics[self._key] = atomic
             atomic.__enter__()
 

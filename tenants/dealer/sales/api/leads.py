@@ -203,7 +203,7 @@ class LeadAccept(ApiView):
         lead = queries.access_lead_for_answering(id, request.user)
         done = actions.accept_lead(actor=self.actor, lead_id=lead.pk)
         found = queries.visible_leads(request.user).get(pk=lead.pk)
-        found.linked = done.linked  # type: ignore[attr-defined]
+        vars(found)["linked"] = done.linked
         return Response(AcceptanceOut(found).data)
 
 
