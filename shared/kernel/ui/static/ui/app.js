@@ -237,16 +237,16 @@ function fit(wrap) {
   }
   if (more) more.hidden = !left;
 }
+// The card becomes wider or narrower, or its words do (paper, another font); fitting twice changes nothing.
 const watched = new ResizeObserver((entries) => {
-  for (const { target } of entries) {
-    if (target.dataset.width === String(target.clientWidth)) continue;
-    fit(target);
-    target.dataset.width = target.clientWidth;
-  }
+  for (const wrap of new Set(entries.map((entry) => entry.target.closest("[data-fit]")))) fit(wrap);
 });
 function fitTables() {
   watched.disconnect();
-  for (const wrap of document.querySelectorAll("[data-fit]")) { delete wrap.dataset.width; watched.observe(wrap); }
+  for (const wrap of document.querySelectorAll("[data-fit]")) {
+    watched.observe(wrap);
+    watched.observe(wrap.querySelector("table"));
+  }
 }
 fitTables();
 for (const name of ["htmx:afterSwap", "htmx:historyRestore"]) document.addEventListener(name, fitTables);
