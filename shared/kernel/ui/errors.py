@@ -8,6 +8,7 @@ import sys
 from types import SimpleNamespace
 from typing import Any
 
+import psycopg2
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
@@ -90,7 +91,7 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """500; or 503 when the database went away or was too busy meanwhile: trying again will help then."""
-    if isinstance(sys.exc_info()[1], (OperationalError, InterfaceError)):
+    if _database_went_away(sys.exc_info()[1]):
         return unavailable(request)
     return page(
         request,
@@ -99,6 +100,12 @@ def server_error(request: HttpRequest) -> HttpResponse:
         heading=_("Something went wrong on our side"),
         sentence=_("Your last saved data is safe. Try again; if it happens again, tell us the reference."),
     )
+
+
+def _database_went_away(error: BaseException | None) -> bool:
+    # Of a session that dies in the middle of an answer psycopg2 knows no more than that something went wrong.
+    said_nothing = type(getattr(error, "__cause__", None)) is psycopg2.DatabaseError
+    return isinstance(error, (OperationalError, InterfaceError)) or said_nothing
 
 
 def unavailable(request: HttpRequest, retry_after: int = 5) -> HttpResponse:
