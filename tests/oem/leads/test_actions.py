@@ -10,6 +10,7 @@ import pytest
 from django.conf import settings
 from django.db import OperationalError, connection, transaction
 from tests.exchange.test_courier import committed_superuser
+from tests.together import while_it_waits
 
 from exchange import courier, inbox
 from exchange.models import Ledger, Payload
@@ -490,3 +491,19 @@ def test_a_server_that_is_in_trouble_is_no_fault_of_the_lead(committed, portal):
         lead.refresh_from_db()
         assert lead.state == LeadState.RECEIVED
         assert actions.route_some() == 1
+
+
+@pytest.mark.parametrize("door", ["adf", "json"])
+def test_of_the_same_message_twice_at_once_the_second_answers_with_the_first_ones_lead(committed, portal, door):
+    given = {"name": "李雷", "phone": "13900139000", "brand": "XH"}
+
+    def arrive() -> Lead:
+        if door == "adf":
+            return take_in()
+        return actions.take_in_lead(given=given, door=Door.JSON, source="api", actor=SYSTEM)[1][0]
+
+    first: list[Lead] = []
+    second = while_it_waits(portal, lambda: first.append(arrive()), arrive)
+    assert second == first[0]
+    with portal.bound():
+        assert (Lead.objects.count(), RawBytes.objects.count()) == (1, 1)
