@@ -10,12 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from kernel.testing.network import Network, give_keys
 
 give_keys("test-superuser")
 os.environ.setdefault("DEALERNET_PROCESS", "tests")
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dealernet.settings_testing")
+
+# Examples are tests of the product, not of how busy the machine is.
+hypothesis_settings.register_profile("dealernet", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("dealernet")
 
 pytest_plugins = ["kernel.testing.plugin"]
 
