@@ -6,9 +6,12 @@ UV := $(BIN)/uv
 UV_VERSION := 0.13.9
 TESTS ?= tests
 WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup
+# The tests that take every way through actions, gate, courier and wall (`tool.coverage` in pyproject.toml).
+COVERING := tests/exchange tests/kernel/tenancy tests/kernel/accounts tests/oem tests/dealer tests/dealernet/commands
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: setup setup-dev demo test lint bench prove css messages schema clean browser
+.PHONY: setup setup-dev demo test cover lint bench prove css messages schema clean browser
 
 $(BIN)/python:
 	@command -v $(PYTHON) >/dev/null || { echo "Dealernet needs Python 3.11 with its venv module."; exit 1; }
@@ -37,9 +40,15 @@ demo: setup  ## a manufacturer and three dealerships with data, on embedded serv
 browser:
 	@sh deploy/browser.sh
 
-test: setup-dev browser  ## every test, the browser's too
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup $(TESTS)
+ifeq ($(TESTS),tests)
+test: cover
+endif
+test: setup-dev browser  ## every test, the browser's too; TESTS=tests/… for some of them
+	$(PYTEST) $(if $(filter tests,$(TESTS)),$(addprefix --ignore=,$(COVERING))) $(TESTS)
 	@if [ -d tests/browser ]; then $(BIN)/python -m pytest -q --override-ini=addopts= --import-mode=importlib -p no:cacheprovider tests/browser; fi
+
+cover: setup-dev  ## no line and no branch of actions, gate, courier and wall without a test
+	$(PYTEST) --cov --cov-report=term $(COVERING)
 
 lint: setup-dev  ## style, types, imports, templates, migrations, deploy check, known vulnerabilities
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh deploy/lint.sh
