@@ -135,6 +135,8 @@ class DatabaseWrapper(django_tenants_base.DatabaseWrapper):
             atomic._from_testcase = True  # type: ignore[attr-defined]  # Django's mark of a test's own, not in the stubs
             self._rollback_atomics[self._key] = atomic
             atomic.__enter__()
+            with self.connection.cursor() as cursor:  # a whole test is one transaction, and the machine may be busy
+                cursor.execute("SET LOCAL transaction_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0")
 
     def _cursor(self, name: str | None = None) -> Any:
         if self._binding != current():

@@ -62,6 +62,26 @@ def test_under_test_a_transaction_may_fail_and_the_rest_of_the_test_goes_on(wall
         assert not User.objects.filter(name="x").exists()
 
 
+def limits() -> list[str]:
+    """How long a transaction of this login may take, and may do nothing."""
+    found = []
+    for setting in ("transaction_timeout", "idle_in_transaction_session_timeout"):
+        with connection.cursor() as cursor:
+            cursor.execute(f"SHOW {setting}")
+            found.append(cursor.fetchone()[0])
+    return found
+
+
+def test_under_test_a_transaction_may_take_as_long_as_the_test(wall, north):
+    with north.bound():
+        assert limits() == ["0", "0"]
+
+
+def test_in_the_product_a_transaction_is_short_and_the_pool_remembers_no_test(committed, north):
+    with north.bound():
+        assert limits() == ["20s", "20s"]
+
+
 def test_members_are_called_by_their_names(wall):
     names = {(tenant.kind, tenant.state): str(tenant) for tenant in Tenant.objects.filter(slug="south")}
     assert names == {(Kind.DEALERSHIP, State.ACTIVE): "Southgate Motors"}
