@@ -236,14 +236,21 @@ function fit(wrap) {
     left = true;
   }
   if (more) more.hidden = !left;
+  wrap.dataset.width = wrap.clientWidth;
 }
-// The card becomes wider or narrower, or its words do (paper, another font); fitting twice changes nothing.
+// The card becomes wider or narrower, or its words do (paper, another font).
 const watched = new ResizeObserver((entries) => {
-  for (const wrap of new Set(entries.map((entry) => entry.target.closest("[data-fit]")))) fit(wrap);
+  for (const wrap of new Set(entries.map((entry) => entry.target.closest("[data-fit]")))) {
+    const wider = wrap.clientWidth - Number(wrap.dataset.width);
+    // A little wider is the page's scroll bar that went because rows became lower: beginning anew would bring it back.
+    if (wider >= 0 && wider < 24 && wrap.scrollWidth <= wrap.clientWidth) continue;
+    fit(wrap);
+  }
 });
 function fitTables() {
   watched.disconnect();
   for (const wrap of document.querySelectorAll("[data-fit]")) {
+    fit(wrap);
     watched.observe(wrap);
     watched.observe(wrap.querySelector("table"));
   }
