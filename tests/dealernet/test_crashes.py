@@ -70,7 +70,7 @@ def token(network: Network, host: str, role: str, *scopes: str) -> str:
 
 
 class Senders:
-    """Four clients that post leads without a pause, and remember what was acknowledged."""
+    """Four clients that post leads without a pause, and remember what was acknowledged; two more read pages."""
 
     def __init__(self, port: int, token: str) -> None:
         self.port, self.token = port, token
@@ -79,6 +79,7 @@ class Senders:
         self._lock = threading.Lock()
         self._going = True
         self._threads = [threading.Thread(target=self._send) for _ in range(4)]
+        self._threads += [threading.Thread(target=self._read, args=[host]) for host in ("portal", "north")]
         for thread in self._threads:
             thread.start()
 
@@ -101,6 +102,17 @@ class Senders:
             else:
                 assert answer.status >= 500, (answer.status, answer.body)  # ours, never the sender's
                 time.sleep(0.05)
+
+    def _read(self, name: str) -> None:
+        """Turn pages meanwhile: one that every visitor sees, and the list of leads."""
+        host = f"{name}.localhost"
+        with contextlib.closing(Caller(host, self.port, token=self.token if name == "portal" else "")) as call:
+            while self._going:
+                for path in ("/sign-in/", "/api/v1/leads"):
+                    try:
+                        call("GET", path)
+                    except (http.client.HTTPException, OSError):
+                        time.sleep(0.05)
 
     def go_on(self, count: int, *, seconds: float = 60.0) -> bool:
         """Wait until so many more were acknowledged."""
