@@ -148,7 +148,7 @@ def test_without_the_guard_the_manufacturer_lets_itself_in(world, monkeypatch):
 
 
 def test_without_the_guard_the_manufacturer_closes_a_living_dealership(world, monkeypatch):
-    monkeypatch.setattr(steward, "SIGNED_VERBS", frozenset())
+    monkeypatch.setattr(steward.requests, "SIGNED_VERBS", frozenset())
     result = Result("isolation")
     isolation._close_a_living_one(result, world)
     assert red(result, "is retired after a request without the second signature")

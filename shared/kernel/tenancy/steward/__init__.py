@@ -1,0 +1,43 @@
+"""The steward: the one process that holds the owner's login. It bootstraps the cluster, provisions and upgrades
+dealerships and retires them, working off rows of `StewardRequest`.
+
+Every act is idempotent: killed at any step and run again it ends whole. The order of provisioning is login,
+schema with tables and grants (one transaction), joining steps of the apps, and the domain last, so that a host
+never leads to something half made.
+"""
+
+from kernel.tenancy.steward.fleet import upgrade
+from kernel.tenancy.steward.logins import (
+    CLOSED_CATALOGUES,
+    CLOSED_FUNCTIONS,
+    CONNECTION_LIMITS,
+    LOGIN_SETTINGS,
+    create_roles_and_database,
+    repair_logins,
+    superuser,
+)
+from kernel.tenancy.steward.provisioning import joining_step, provision
+from kernel.tenancy.steward.requests import VERBS, run_forever, sign, work_off_one
+from kernel.tenancy.steward.retiring import retire
+from kernel.tenancy.steward.schemas import bootstrap, bring_up_portal, bring_up_public
+
+__all__ = [
+    "CLOSED_CATALOGUES",
+    "CLOSED_FUNCTIONS",
+    "CONNECTION_LIMITS",
+    "LOGIN_SETTINGS",
+    "VERBS",
+    "bootstrap",
+    "bring_up_portal",
+    "bring_up_public",
+    "create_roles_and_database",
+    "joining_step",
+    "provision",
+    "repair_logins",
+    "retire",
+    "run_forever",
+    "sign",
+    "superuser",
+    "upgrade",
+    "work_off_one",
+]

@@ -1,0 +1,84 @@
+"""Working off rows of `StewardRequest`."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+
+from kernel import clock
+from kernel.tenancy.bindings import Owner, bound
+from kernel.tenancy.models import SIGNED_VERBS, RequestState, StewardRequest, StewardSignature
+from kernel.tenancy.steward.fleet import upgrade
+from kernel.tenancy.steward.logins import repair_logins
+from kernel.tenancy.steward.provisioning import provision
+from kernel.tenancy.steward.retiring import retire
+
+log = logging.getLogger(__name__)
+
+VERBS: dict[str, Callable[..., Any]] = {
+    "provision": provision,
+    "retire": retire,
+    "upgrade": upgrade,
+    "repair_logins": repair_logins,
+}
+
+
+def sign(request_id: UUID, *, by: str) -> None:
+    """Put the second signature under a request. Needs the owner's binding, so nobody at the portal can do it."""
+    StewardSignature.objects.get_or_create(request_id=request_id, defaults={"signed_by": by[:120]})
+
+
+def work_off_one() -> bool:
+    """Take the oldest waiting (or abandoned) request and carry it out; what ends something only if it is signed. False
+    when there is none."""
+    signed = ~Q(verb__in=SIGNED_VERBS) | Exists(StewardSignature.objects.filter(request=OuterRef("pk")))
+    with bound(Owner()), transaction.atomic():
+        request = (
+            StewardRequest.objects.select_for_update(skip_locked=True)
+            .filter(signed, state__in=[RequestState.WAITING, RequestState.RUNNING])
+            .first()
+        )
+        if request is None:
+            return False
+        request.state = RequestState.RUNNING
+        request.save(update_fields=["state"])
+
+    def progress(step: str) -> None:
+        # Called between bindings as well as inside one; a row of its own connection would be overkill.
+        log.info("steward: %s %s: %s", request.verb, request.arguments.get("slug", ""), step)
+
+    error = ""
+    try:
+        VERBS[request.verb](request.arguments, progress)
+    except Exception as problem:
+        log.exception("steward: %s failed", request.verb)
+        error = f"{type(problem).__name__}: {problem}"
+    with bound(Owner()):
+        StewardRequest.objects.filter(id=request.id).update(
+            state=RequestState.FAILED if error else RequestState.DONE,
+            error=error[:4000],
+            finished_at=clock.now(),
+        )
+    return True
+
+
+def run_forever(stop: Callable[[], bool], *, pause: float = 0.5, repair_every: float = 60.0) -> None:
+    """The steward's loop. Login settings are repaired every `repair_every` seconds."""
+    repaired_at = time.monotonic()
+    while not stop():
+        try:
+            worked = work_off_one()
+            if time.monotonic() - repaired_at > repair_every:
+                repair_logins({})
+                repaired_at = time.monotonic()
+        except Exception:
+            log.exception("steward: pass failed")
+            worked = False
+        if not worked:
+            time.sleep(pause)
