@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup
 COVERING := tests/exchange tests/kernel/tenancy tests/kernel/accounts tests/oem tests/dealer tests/dealernet/commands
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: setup setup-dev demo test cover lint bench prove css messages schema clean browser
+.PHONY: setup setup-dev demo test cover lint bench prove css messages schemas clean browser
 
 $(BIN)/python:
 	@command -v $(PYTHON) >/dev/null || { echo "Dealernet needs Python 3.11 with its venv module."; exit 1; }
@@ -58,6 +58,9 @@ bench: setup-dev
 
 prove: setup-dev
 	$(BIN)/dealernet prove
+
+schemas: setup-dev  ## after a new migration: record its SQL; the result is committed
+	$(BIN)/python -m dealernet.recorded
 
 css:  ## needs Node; the result is committed
 	cd shared/kernel/ui/styles && npm ci && npm run build

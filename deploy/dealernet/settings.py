@@ -96,6 +96,10 @@ TENANT_TYPES = {
 }
 TENANT_SYNC_ROUTER = "kernel.tenancy.routers.WallRouter"
 DATABASE_ROUTERS = [TENANT_SYNC_ROUTER]
+# The SQL of every kind of schema, recorded from the migrations by `make schemas`.
+SCHEMAS_FOLDER = Path(__file__).parent / "schemas"
+# The dealership (its slug) that is upgraded before all others; the first by name without it.
+FLEET_CANARY = os.environ.get("DEALERNET_FLEET_CANARY", "")
 
 DATABASES = {
     "default": {

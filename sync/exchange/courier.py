@@ -16,8 +16,10 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import Q
 
 from exchange import hints
+from kernel.tenancy import rendering
 from kernel.tenancy.bindings import PORTAL_SCHEMA, Courier, bound
 from kernel.tenancy.models import Kind, State, Tenant
 
@@ -42,8 +44,10 @@ class Party:
 
 
 def parties() -> dict[UUID, Party]:
-    """Every member whose mailbox exists, by id. Called bound to the courier."""
-    rows = Tenant.objects.exclude(state=State.JOINING).values_list("id", "schema_name", "kind")
+    """Every member whose mailbox exists, by id, but those an upgrade to this release fenced off: their mail waits.
+    Called bound to the courier."""
+    fenced = Q(fenced_by__in=[rendering.wanted(kind) for kind in Kind.values])
+    rows = Tenant.objects.exclude(state=State.JOINING).exclude(fenced).values_list("id", "schema_name", "kind")
     return {id_: Party(id_, schema, kind == Kind.MANUFACTURER) for id_, schema, kind in rows}
 
 

@@ -8,8 +8,9 @@ import time
 from dataclasses import dataclass
 from uuid import UUID
 
+from kernel.tenancy import rendering
 from kernel.tenancy.bindings import Binding, Dealer, Portal
-from kernel.tenancy.models import Domain, Kind, State
+from kernel.tenancy.models import Domain, Kind, State, Tenant
 
 #: Seconds a looked-up host is remembered: how long a retired dealership's pages may still be found.
 REMEMBER_FOR = 5.0
@@ -26,6 +27,8 @@ class Member:
     kind: str
     slug: str
     name: str
+    #: An upgrade to this release failed in its schema: it is not served until that is mended.
+    fenced: bool = False
 
     @property
     def binding(self) -> Binding:
@@ -38,6 +41,7 @@ class Member:
 
 _lock = threading.Lock()
 _remembered: dict[str, tuple[float, Member | None]] = {}
+_fenced: tuple[float, frozenset[UUID]] = (0.0, frozenset())
 
 
 def host_name(header: str) -> str | None:
@@ -57,10 +61,10 @@ def member_at(host: str) -> Member | None:
         return found[1]
     row = (
         Domain.objects.filter(domain=host, tenant__state=State.ACTIVE)
-        .values_list("tenant_id", "tenant__kind", "tenant__slug", "tenant__name")
+        .values_list("tenant_id", "tenant__kind", "tenant__slug", "tenant__name", "tenant__fenced_by")
         .first()
     )
-    member = Member(*row) if row else None
+    member = Member(*row[:4], fenced=_of_this_release(row[1], row[4])) if row else None
     with _lock:
         if len(_remembered) >= REMEMBER_AT_MOST:
             _remembered.clear()
@@ -68,7 +72,26 @@ def member_at(host: str) -> Member | None:
     return member
 
 
+def _of_this_release(kind: str, fenced_by: str) -> bool:
+    """Whether a fence was put up by an upgrade to this very release; another release's code can serve the schema."""
+    return bool(fenced_by) and fenced_by == rendering.wanted(kind)
+
+
+def is_fenced(dealer_id: UUID) -> bool:
+    """Whether this release does not serve a dealership. Must be called unbound; remembered like hosts."""
+    global _fenced
+    now = time.monotonic()
+    until, ids = _fenced
+    if until <= now:
+        wanted = rendering.wanted(rendering.DEALERSHIP)
+        ids = frozenset(Tenant.objects.filter(kind=Kind.DEALERSHIP, fenced_by=wanted).values_list("id", flat=True))
+        _fenced = (now + REMEMBER_FOR, ids)
+    return dealer_id in ids
+
+
 def forget() -> None:
     """Forget every remembered host (tests, and after a change in this process)."""
+    global _fenced
     with _lock:
         _remembered.clear()
+        _fenced = (0.0, frozenset())

@@ -31,10 +31,13 @@ class Grants:
     courier: str = ""
     courier_update: tuple[str, ...] = ()
 
-    def statements(self, *, table: str, own_login: str | None) -> list[str]:
-        """What takes every right on one table away and gives these. `table` and `own_login` are quoted identifiers."""
+    def statements(self, *, table: str, own_login: str | None, fresh: bool = False) -> list[str]:
+        """What takes every right on one table away and gives these. `table` and `own_login` are quoted identifiers.
+
+        `fresh`: the table was made in this transaction, so there is nothing to take away.
+        """
         everybody = ", ".join(filter(None, ("PUBLIC", own_login, *LOGINS)))
-        out = [f"REVOKE ALL ON {table} FROM {everybody}"]
+        out = [] if fresh else [f"REVOKE ALL ON {table} FROM {everybody}"]
         for login, verbs in (
             (own_login, self.own),
             ("frontdesk", self.frontdesk),

@@ -13,6 +13,12 @@ from kernel.tenancy.bindings import Binding, Unbound, bound
 
 PORTAL_URLS = "dealernet.urls_portal"
 DEALER_URLS = "dealernet.urls_dealer"
+#: In all three languages: whose page it is cannot be asked of a schema that does not answer.
+FENCED = (
+    "An upgrade is not finished here. Nothing is lost; please come back in a few minutes.\n"
+    "升级尚未完成，数据没有丢失，请几分钟后再试。\n"
+    "升級尚未完成，資料沒有遺失，請幾分鐘後再試。"
+)
 
 
 def _plain(status: int, text: str, **headers: str) -> HttpResponse:
@@ -29,7 +35,7 @@ class HostMiddleware:
     """Sets `request.tenant` (a `Member`) and `request.urlconf`; everything after it runs bound.
 
     An unknown host gets a plain 404 that touched no schema; a host whose login this process has no key for gets
-    421; a database at its connection limit gets 503 with Retry-After.
+    421; a database at its connection limit, and a member fenced off by an upgrade, get 503 with Retry-After.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -45,6 +51,8 @@ class HostMiddleware:
                 return _plain(404, "Nothing is served under this host name.")
             if not keys.holds("PORTAL" if member.is_portal else "DEALERS"):
                 return _plain(421, "This server does not serve that host.")
+            if member.fenced:
+                return _plain(503, FENCED, **{"Retry-After": "300"})
             request.tenant = member
             request.urlconf = PORTAL_URLS if member.is_portal else DEALER_URLS
             with bound(member.binding):

@@ -34,6 +34,8 @@ class Tenant(TenantMixin):
     state = models.CharField(max_length=20, choices=State, default=State.JOINING)
     #: The PostgreSQL cluster that holds the schema; one today, named so that there can be several.
     cluster = models.CharField(max_length=40, default="main")
+    #: The checksum that an upgrade could not bring this schema to: processes of that release do not serve it.
+    fenced_by = models.CharField(max_length=64, blank=True, default="", db_default="")
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -59,13 +61,46 @@ class SchemaState(models.Model):
 
     schema_name = models.CharField(max_length=63, primary_key=True)
     kind = models.CharField(max_length=20)
-    #: SHA-256 over the names and SQL of the migrations applied.
+    #: SHA-256 over the names and SQL of the migrations applied and the rights given.
     checksum = models.CharField(max_length=64)
     applied_at = models.DateTimeField(db_default=Now())
     error = models.TextField(blank=True, default="")
+    #: SHA-256 over the rights alone: when they stay, an upgrade does not give them again.
+    rights = models.CharField(max_length=64, blank=True, default="", db_default="")
+    release = models.CharField(max_length=20, blank=True, default="", db_default="")
 
     class Meta:
         ordering = ["schema_name"]
+
+
+class UpgradeState(models.TextChoices):
+    RUNNING = "running", _("Running")
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Failed")
+    #: Its canary failed: nobody else was touched.
+    STOPPED = "stopped", _("Stopped")
+
+
+class FleetUpgrade(models.Model):
+    """One run that brought the schemas of the network to a release: what a page shows while it goes on."""
+
+    grants = Grants(oem="r")
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    release = models.CharField(max_length=20)
+    canary = models.CharField(max_length=40, blank=True)
+    schemas = models.PositiveIntegerField()
+    done = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0)
+    state = models.CharField(max_length=20, choices=UpgradeState, default=UpgradeState.RUNNING)
+    error = models.TextField(blank=True)
+    started_at = models.DateTimeField(db_default=Now())
+    #: When it was last seen at work: one that is running and silent was killed.
+    seen_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-started_at"]
 
 
 class RequestState(models.TextChoices):

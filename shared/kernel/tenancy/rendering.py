@@ -1,45 +1,54 @@
-"""The SQL of a schema, rendered from the migrations: what provisioning and upgrades replay.
+"""What brings a schema of each kind up to date: the recorded steps, and the rights on its tables.
 
-A migration is run against Django's schema editor in collecting mode only, so that rendering needs no schema to
-exist. The same text then serves every dealership; only the name of the schema is put in.
+The steps come from the files in `settings.SCHEMAS_FOLDER`, so that the same text that was tested makes every schema and
+neither provisioning nor an upgrade has to run Django's migrations. The rights follow from the models.
 """
 
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 
 from django.apps import apps
-from django.db import connection
+from django.conf import settings
 from django.db.migrations.loader import MigrationLoader
-from django.db.migrations.operations import RunPython
 
 from kernel.apps import TierApp
-from kernel.tenancy import routers
+from kernel.tenancy import scripts
 from kernel.tenancy.bindings import PUBLIC_SCHEMA
 from kernel.tenancy.grants import grants_of
+from kernel.tenancy.scripts import How, Step
 
 PUBLIC, MANUFACTURER, DEALERSHIP = "public", "manufacturer", "dealership"
 KINDS = (PUBLIC, MANUFACTURER, DEALERSHIP)
-
-
-class DataInSchemaMigration(RuntimeError):
-    """A schema migration contains Python: data steps are migrations of their own."""
+#: Stands in texts that serve many schemas for the name of each.
+PLACEHOLDER = "__schema__"
 
 
 @dataclass(frozen=True)
 class Script:
-    """What brings a schema of one kind up to date."""
+    """What is missing in a schema of one kind, and the checksum that it has afterwards."""
 
     kind: str
-    statements: tuple[str, ...]
-    migrations: tuple[tuple[str, str], ...]
+    steps: tuple[Step, ...]
     checksum: str
 
+    @property
+    def migrations(self) -> tuple[tuple[str, str], ...]:
+        return tuple(step.node for step in self.steps)
+
+    @property
+    def at_once(self) -> bool:
+        """Whether it is SQL alone that one transaction can carry out."""
+        return all(step.how is How.SQL for step in self.steps)
+
     def text(self) -> str:
-        return "".join(f"{statement.rstrip(';')};\n" for statement in self.statements)
+        """Every statement, also those that would run concurrently in a schema with rows: for an empty one."""
+        return "".join(step.text for step in self.steps).replace("INDEX CONCURRENTLY ", "INDEX ")
 
 
 def labels_of(kind: str) -> list[str]:
@@ -54,47 +63,65 @@ def models_of(kind: str) -> list:
     return [m for m in apps.get_models(include_auto_created=True) if m._meta.app_label in labels and m._meta.managed]
 
 
-def render(kind: str, *, applied: Collection[tuple[str, str]] = ()) -> Script:
-    """The statements that are missing in a schema of `kind` where `applied` migrations stand already.
+def migration_files(kind: str) -> list[Path]:
+    """The files of the migrations of a kind."""
+    found: list[Path] = []
+    for label in labels_of(kind):
+        package, explicit = MigrationLoader.migrations_module(label)
+        if package is None or (not explicit and find_spec(package) is None):
+            continue  # an app without tables
+        folder = Path(import_module(package).__file__ or "").parent
+        found += [path for path in folder.glob("*.py") if path.name != "__init__.py"]
+    return found
 
-    Raises DataInSchemaMigration.
-    """
-    steps = rendered(kind)
-    missing = [(node, sql) for node, sql in steps if node not in applied]
-    statements = tuple(statement for _node, sql in missing for statement in sql)
-    rights = grant_statements(kind, PUBLIC_SCHEMA if kind == PUBLIC else "schema")
-    text = "".join([*(repr((node, list(sql))) for node, sql in steps), *rights])
-    checksum = hashlib.sha256(text.encode()).hexdigest()
-    return Script(kind, statements, tuple(node for node, _sql in missing), checksum)
+
+def file_of(kind: str) -> Path:
+    """The file with the recorded steps of a kind."""
+    return Path(settings.SCHEMAS_FOLDER) / f"{kind}.sql"
 
 
 @functools.cache
-def rendered(kind: str) -> tuple[tuple[tuple[str, str], tuple[str, ...]], ...]:
-    """Every migration of a kind, in order, with its statements. Once a process: it takes a second or two, and the
-    text serves every schema."""
-    loader = MigrationLoader(None)
-    labels = set(labels_of(kind))
-    targets = [node for node in loader.graph.leaf_nodes() if node[0] in labels]
-    plans = [node for target in targets for node in loader.graph.forwards_plan(target) if node[0] in labels]
-    state = loader.project_state((), at_end=False)
-    steps = []
-    for node in dict.fromkeys(plans):
-        migration = loader.graph.nodes[node]
-        if any(isinstance(operation, RunPython) for operation in migration.operations):
-            raise DataInSchemaMigration(f"{node[0]}.{node[1]}")
-        with routers.rendering(), connection.schema_editor(collect_sql=True, atomic=False) as editor:
-            state = migration.apply(state, editor, collect_sql=True)
-        steps.append((node, tuple(line for line in editor.collected_sql if line and not line.startswith("--"))))
-    return tuple(steps)
+def steps(kind: str) -> tuple[Step, ...]:
+    """Every recorded step of a kind, in order. Raises UnreadableScript. Read once a process."""
+    return scripts.read(file_of(kind).read_text(encoding="utf-8"))[1]
 
 
-def grant_statements(kind: str, schema: str) -> list[str]:
-    """GRANTs on every table of a schema; `schema` must be one of our own names."""
+def is_current(kind: str) -> bool:
+    """Whether the recorded steps are those of today's migrations."""
+    recorded = scripts.read(file_of(kind).read_text(encoding="utf-8"))[0]
+    return recorded == scripts.fingerprint(migration_files(kind))
+
+
+@functools.cache
+def rights(kind: str) -> tuple[str, ...]:
+    """The rights on every table of a kind, with the placeholder for the schema."""
+    return tuple(grant_statements(kind, PUBLIC_SCHEMA if kind == PUBLIC else PLACEHOLDER))
+
+
+@functools.cache
+def wanted(kind: str) -> str:
+    """The checksum of a schema of this kind that is up to date with this release."""
+    return scripts.checksum(steps(kind), rights(kind))
+
+
+def render(kind: str, *, applied: Collection[tuple[str, str]] = ()) -> Script:
+    """What is missing in a schema of `kind` where `applied` migrations stand already."""
+    return Script(kind, tuple(step for step in steps(kind) if step.node not in applied), wanted(kind))
+
+
+def forget() -> None:
+    """Read and compute everything anew (tests with migrations of their own)."""
+    for cached in (steps, rights, wanted):
+        cached.cache_clear()
+
+
+def grant_statements(kind: str, schema: str, *, fresh: bool = False) -> list[str]:
+    """GRANTs on every table of a schema; `schema` must be one of our own names. `fresh`: nobody has any right yet."""
     own = None if kind == PUBLIC else f'"{schema}"'
     out = []
     for model in models_of(kind):
         table = f'"{schema}"."{model._meta.db_table}"'
-        out += grants_of(model, public=kind == PUBLIC).statements(table=table, own_login=own)
+        out += grants_of(model, public=kind == PUBLIC).statements(table=table, own_login=own, fresh=fresh)
     if own:
         out.append(f'GRANT SELECT ON "{schema}"."django_migrations" TO {own}')
         out.append(f'GRANT USAGE ON ALL SEQUENCES IN SCHEMA "{schema}" TO {own}')

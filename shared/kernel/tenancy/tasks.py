@@ -9,7 +9,7 @@ from uuid import UUID
 
 from celery import Task, current_app, shared_task
 
-from kernel.tenancy.bindings import Dealer, Portal, bound
+from kernel.tenancy.bindings import Dealer, Portal, Unbound, bound, current
 
 PORTAL_QUEUE = "portal"
 DEALERS_QUEUE = "dealers"
@@ -48,11 +48,18 @@ def portal_task(*, name: str, **options: Any) -> Callable[[Callable[..., Any]], 
 
 
 def dealer_task(*, name: str, **options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """A task of the dealers' workers. Its first argument is the dealership's id, as text; without it it refuses."""
+    """A task of the dealers' workers. Its first argument is the dealership's id, as text; without it it refuses.
+
+    A dealership that an upgrade fenced off is left alone: the rows stay, and a sweeper hints again.
+    """
 
     def decorate(function: Callable[..., Any]) -> Any:
         @functools.wraps(function)
         def run(dealer_id: str, *args: Any, **kwargs: Any) -> Any:
+            from kernel.tenancy import directory
+
+            if isinstance(current(), Unbound) and directory.is_fenced(UUID(dealer_id)):
+                return None
             with bound(Dealer(UUID(dealer_id))):
                 return function(dealer_id, *args, **kwargs)
 

@@ -88,22 +88,35 @@ def test_only_what_says_so_may_be_deleted() -> None:
     }
 
 
-def test_an_upgrade_takes_rights_away_that_a_release_no_longer_gives(committed, north, south, monkeypatch) -> None:
+@pytest.fixture
+def next_grants(monkeypatch):
+    """`next_grants(grants)`: from here on the model says these rights of a workshop's jobs."""
+
+    def give(grants: Grants) -> None:
+        monkeypatch.setattr("dealer.workshop.models.Job.grants", grants)
+        rendering.forget()
+
+    yield give
+    monkeypatch.undo()
+    rendering.forget()
+
+
+def test_an_upgrade_takes_rights_away_that_a_release_no_longer_gives(committed, north, south, next_grants) -> None:
     with north.bound():
         run("DELETE FROM workshop_job WHERE false")
-    monkeypatch.setattr("dealer.workshop.models.Job.grants", TIER_DEFAULT)
+    next_grants(TIER_DEFAULT)
     assert steward.upgrade({}) == {"schemas": 2, "upgraded": 2, "failed": 0}
     assert steward.upgrade({}) == {"schemas": 0, "upgraded": 0, "failed": 0}
     for side in (north, south):
         with side.bound():
             refused("workshop_job", "DELETE FROM workshop_job WHERE false")
             run("UPDATE workshop_job SET position = 1 WHERE false")
-    monkeypatch.setattr("dealer.workshop.models.Job.grants", Grants(own="ra", own_update=("position",)))
+    next_grants(Grants(own="ra", own_update=("position",)))
     steward.upgrade({})
     with north.bound():
         run("UPDATE workshop_job SET position = 1 WHERE false")
         refused("workshop_job", "UPDATE workshop_job SET complaint = '' WHERE false")
-    monkeypatch.setattr("dealer.workshop.models.Job.grants", DELETABLE)
+    next_grants(DELETABLE)
     steward.upgrade({})
     with north.bound():
         run("DELETE FROM workshop_job WHERE false")

@@ -15,7 +15,7 @@ from kernel.tenancy.bindings import Owner, bound, schema_of
 from kernel.tenancy.models import Domain, Kind, State, Tenant
 from kernel.tenancy.steward.logins import set_up_login
 from kernel.tenancy.steward.progress import Progress
-from kernel.tenancy.steward.schemas import replay
+from kernel.tenancy.steward.schemas import bring_up
 
 JoiningStep = Callable[[dict[str, Any]], None]
 _joining_steps: list[tuple[str, JoiningStep]] = []
@@ -62,7 +62,7 @@ def provision(arguments: dict[str, Any], progress: Progress = lambda step: None)
             cursor.execute(sql.SQL("GRANT dealerships TO {}").format(sql.Identifier(schema)))
     with bound(Owner(schema)):
         progress("schema")
-        replay(rendering.DEALERSHIP, schema)
+        bring_up(rendering.DEALERSHIP, schema)
         for name, step in _joining_steps:
             progress(name)
             with transaction.atomic():

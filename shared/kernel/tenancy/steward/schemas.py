@@ -1,4 +1,4 @@
-"""Schemas: made, and brought to this release."""
+"""Schemas: made, and brought to this release one by one. Upgrades of many are in `fleet`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from django.db import connection, transaction
 
 from kernel.tenancy import rendering
 from kernel.tenancy.bindings import MANUFACTURER_ID, PORTAL_SCHEMA, PUBLIC_SCHEMA, Owner, bound
-from kernel.tenancy.models import Domain, Kind, SchemaState, State, Tenant
+from kernel.tenancy.models import Domain, Kind, State, Tenant
+from kernel.tenancy.rendering import Script
+from kernel.tenancy.steward import stepping
+from kernel.tenancy.steward.ledger import applied_in, mark, noted, noting
 from kernel.tenancy.steward.logins import create_roles_and_database
 from kernel.tenancy.steward.progress import Progress
 
@@ -25,7 +28,7 @@ def bootstrap(progress: Progress = lambda line: None) -> None:
 def bring_up_public() -> None:
     """Bring the schema `public` up to date."""
     with bound(Owner()):
-        replay(rendering.PUBLIC, PUBLIC_SCHEMA)
+        bring_up(rendering.PUBLIC, PUBLIC_SCHEMA)
 
 
 def bring_up_portal() -> None:
@@ -33,7 +36,7 @@ def bring_up_portal() -> None:
     with bound(Owner()):
         _manufacturer()
     with bound(Owner(PORTAL_SCHEMA)):
-        replay(rendering.MANUFACTURER, PORTAL_SCHEMA)
+        bring_up(rendering.MANUFACTURER, PORTAL_SCHEMA)
 
 
 def _manufacturer() -> None:
@@ -52,42 +55,37 @@ def _manufacturer() -> None:
     )
 
 
-def replay(kind: str, schema: str) -> bool:
-    """Bring one schema up to date in one transaction. Runs bound to `Owner(schema)`. True when it had work."""
-    state = SchemaState.objects.filter(schema_name=schema).first() if _exists("tenancy_schemastate") else None
-    applied = _applied(schema)
+def bring_up(kind: str, schema: str) -> bool:
+    """Bring one schema up to date. Runs bound to `Owner(schema)`. True when it had work.
+
+    An empty one is made in one transaction; one with rows goes through what it lacks step by step.
+    """
+    applied = applied_in(schema)
     script = rendering.render(kind, applied=applied)
-    if state and state.checksum == script.checksum and not script.migrations:
+    if applied and not script.steps and noted(schema) == script.checksum:
         return False
+    if applied:
+        stepping.go(kind, schema, script)
+        return True
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL lock_timeout = '5s'")
-        if schema != PUBLIC_SCHEMA:
-            cursor.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
-            cursor.execute(f'REVOKE ALL ON SCHEMA "{schema}" FROM PUBLIC')
-        cursor.execute(f'SET LOCAL search_path = "{schema}", public')
-        if not applied:
-            cursor.execute(rendering.MIGRATIONS_TABLE.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS", 1))
-        if script.statements:
-            cursor.execute(script.text())
-        for app, name in script.migrations:
-            cursor.execute("INSERT INTO django_migrations (app, name, applied) VALUES (%s, %s, now())", [app, name])
-        cursor.execute(";\n".join(rendering.grant_statements(kind, schema)))
-        SchemaState.objects.update_or_create(
-            schema_name=schema, defaults={"kind": kind, "checksum": script.checksum, "error": ""}
-        )
+        cursor.execute(making(kind, schema, script))
     return True
 
 
-def _exists(table: str) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT to_regclass(%s)", [f"public.{table}"])
-        return cursor.fetchone()[0] is not None
+def making(kind: str, schema: str, script: Script, *, note: bool = True) -> str:
+    """What makes an empty schema whole, for one transaction and in one round trip.
 
-
-def _applied(schema: str) -> set[tuple[str, str]]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT to_regclass(%s)", [f'"{schema}".django_migrations'])
-        if cursor.fetchone()[0] is None:
-            return set()
-        cursor.execute(f'SELECT app, name FROM "{schema}".django_migrations')
-        return {(app, name) for app, name in cursor.fetchall()}
+    Data steps are for rows that older releases left and do nothing here; what a new dealership needs comes with the
+    joining steps. `note`: write into the ledger where the schema stands.
+    """
+    out = ["SET LOCAL lock_timeout = '5s'"]
+    if schema != PUBLIC_SCHEMA:
+        out += [f'CREATE SCHEMA IF NOT EXISTS "{schema}"', f'REVOKE ALL ON SCHEMA "{schema}" FROM PUBLIC']
+    out.append(f'SET LOCAL search_path = "{schema}", public')
+    out.append(rendering.MIGRATIONS_TABLE.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS", 1))
+    out.append(script.text())
+    out.append(mark(script.migrations))
+    out += rendering.grant_statements(kind, schema, fresh=True)
+    if note:
+        out.append(noting(kind, schema))
+    return ";\n".join(out)

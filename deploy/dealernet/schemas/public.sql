@@ -1,0 +1,106 @@
+-- Every schema of the kind "public", migration by migration.
+-- Recorded from the migrations by `make schemas`; not written by hand.
+-- migrations 621ba0949abbd7ad7c9518e4bfee7241e1662018ebeb6fedc1f7e0fddc92c381
+
+-- migration reference.0001_initial sql
+CREATE TABLE "reference_brand" ("name_zh_hans" varchar(120) NOT NULL, "name_zh_hant" varchar(120) NOT NULL, "name_en" varchar(120) NOT NULL, "withdrawn_on" date NULL, "code" varchar(40) NOT NULL PRIMARY KEY, "order" smallint NOT NULL CHECK ("order" >= 0));
+-- next
+CREATE TABLE "reference_faultcode" ("name_zh_hans" varchar(120) NOT NULL, "name_zh_hant" varchar(120) NOT NULL, "name_en" varchar(120) NOT NULL, "withdrawn_on" date NULL, "code" varchar(40) NOT NULL PRIMARY KEY, "system" varchar(20) NOT NULL);
+-- next
+CREATE TABLE "reference_publication" ("version" integer NOT NULL PRIMARY KEY CHECK ("version" >= 0), "published_at" timestamp with time zone NOT NULL, "recorded_at" timestamp with time zone DEFAULT (STATEMENT_TIMESTAMP()) NOT NULL, "checksum" varchar(64) NOT NULL, "differences" jsonb NOT NULL);
+-- next
+CREATE TABLE "reference_series" ("name_zh_hans" varchar(120) NOT NULL, "name_zh_hant" varchar(120) NOT NULL, "name_en" varchar(120) NOT NULL, "withdrawn_on" date NULL, "code" varchar(40) NOT NULL PRIMARY KEY, "segment" varchar(20) NOT NULL, "energy" varchar(20) NOT NULL, "brand_id" varchar(40) NOT NULL);
+-- next
+CREATE TABLE "reference_model" ("name_zh_hans" varchar(120) NOT NULL, "name_zh_hant" varchar(120) NOT NULL, "name_en" varchar(120) NOT NULL, "withdrawn_on" date NULL, "code" varchar(40) NOT NULL PRIMARY KEY, "model_year" smallint NOT NULL CHECK ("model_year" >= 0), "series_id" varchar(40) NOT NULL);
+-- next
+CREATE TABLE "reference_variant" ("name_zh_hans" varchar(120) NOT NULL, "name_zh_hant" varchar(120) NOT NULL, "name_en" varchar(120) NOT NULL, "withdrawn_on" date NULL, "code" varchar(40) NOT NULL PRIMARY KEY, "list_price" numeric(12, 2) NOT NULL, "currency" varchar(3) NOT NULL, "colours" jsonb NOT NULL, "on_sale_from" date NOT NULL, "on_sale_until" date NULL, "warranty_months" smallint NOT NULL CHECK ("warranty_months" >= 0), "warranty_km" integer NOT NULL CHECK ("warranty_km" >= 0), "model_id" varchar(40) NOT NULL);
+-- next
+CREATE TABLE "reference_labouroperation" ("name_zh_hans" varchar(120) NOT NULL, "name_zh_hant" varchar(120) NOT NULL, "name_en" varchar(120) NOT NULL, "withdrawn_on" date NULL, "code" varchar(40) NOT NULL PRIMARY KEY, "fits" jsonb NOT NULL, "system" varchar(20) NOT NULL, "standard_hours" numeric(5, 2) NOT NULL, "brand_id" varchar(40) NOT NULL);
+-- next
+CREATE TABLE "reference_part" ("name_zh_hans" varchar(120) NOT NULL, "name_zh_hant" varchar(120) NOT NULL, "name_en" varchar(120) NOT NULL, "withdrawn_on" date NULL, "fits" jsonb NOT NULL, "number" varchar(40) NOT NULL PRIMARY KEY, "causal_group" varchar(20) NOT NULL, "price" numeric(12, 2) NOT NULL, "currency" varchar(3) NOT NULL, "wear_part" boolean NOT NULL, "brand_id" varchar(40) NOT NULL);
+-- next
+CREATE INDEX "reference_brand_code_d8d02465_like" ON "reference_brand" ("code" varchar_pattern_ops);
+-- next
+CREATE INDEX "reference_faultcode_code_d3b5b7bb_like" ON "reference_faultcode" ("code" varchar_pattern_ops);
+-- next
+ALTER TABLE "reference_series" ADD CONSTRAINT "reference_series_brand_id_63971790_fk_reference_brand_code" FOREIGN KEY ("brand_id") REFERENCES "reference_brand" ("code") DEFERRABLE INITIALLY DEFERRED;
+-- next
+CREATE INDEX "reference_series_code_ce9723a1_like" ON "reference_series" ("code" varchar_pattern_ops);
+-- next
+CREATE INDEX "reference_series_brand_id_63971790" ON "reference_series" ("brand_id");
+-- next
+CREATE INDEX "reference_series_brand_id_63971790_like" ON "reference_series" ("brand_id" varchar_pattern_ops);
+-- next
+ALTER TABLE "reference_model" ADD CONSTRAINT "reference_model_series_id_4eadd462_fk_reference_series_code" FOREIGN KEY ("series_id") REFERENCES "reference_series" ("code") DEFERRABLE INITIALLY DEFERRED;
+-- next
+CREATE INDEX "reference_model_code_122af121_like" ON "reference_model" ("code" varchar_pattern_ops);
+-- next
+CREATE INDEX "reference_model_series_id_4eadd462" ON "reference_model" ("series_id");
+-- next
+CREATE INDEX "reference_model_series_id_4eadd462_like" ON "reference_model" ("series_id" varchar_pattern_ops);
+-- next
+ALTER TABLE "reference_variant" ADD CONSTRAINT "reference_variant_model_id_411837b3_fk_reference_model_code" FOREIGN KEY ("model_id") REFERENCES "reference_model" ("code") DEFERRABLE INITIALLY DEFERRED;
+-- next
+CREATE INDEX "reference_variant_code_cc2b0b3c_like" ON "reference_variant" ("code" varchar_pattern_ops);
+-- next
+CREATE INDEX "reference_variant_model_id_411837b3" ON "reference_variant" ("model_id");
+-- next
+CREATE INDEX "reference_variant_model_id_411837b3_like" ON "reference_variant" ("model_id" varchar_pattern_ops);
+-- next
+ALTER TABLE "reference_labouroperation" ADD CONSTRAINT "reference_labouroper_brand_id_87ec6396_fk_reference" FOREIGN KEY ("brand_id") REFERENCES "reference_brand" ("code") DEFERRABLE INITIALLY DEFERRED;
+-- next
+CREATE INDEX "reference_labouroperation_code_14f553fe_like" ON "reference_labouroperation" ("code" varchar_pattern_ops);
+-- next
+CREATE INDEX "reference_labouroperation_brand_id_87ec6396" ON "reference_labouroperation" ("brand_id");
+-- next
+CREATE INDEX "reference_labouroperation_brand_id_87ec6396_like" ON "reference_labouroperation" ("brand_id" varchar_pattern_ops);
+-- next
+CREATE INDEX "reference_operation_system" ON "reference_labouroperation" ("brand_id", "system", "code");
+-- next
+ALTER TABLE "reference_part" ADD CONSTRAINT "reference_part_brand_id_499b4a15_fk_reference_brand_code" FOREIGN KEY ("brand_id") REFERENCES "reference_brand" ("code") DEFERRABLE INITIALLY DEFERRED;
+-- next
+CREATE INDEX "reference_part_number_4c3c5ac3_like" ON "reference_part" ("number" varchar_pattern_ops);
+-- next
+CREATE INDEX "reference_part_brand_id_499b4a15" ON "reference_part" ("brand_id");
+-- next
+CREATE INDEX "reference_part_brand_id_499b4a15_like" ON "reference_part" ("brand_id" varchar_pattern_ops);
+-- next
+CREATE INDEX "reference_part_group" ON "reference_part" ("brand_id", "causal_group", "number");
+
+-- migration tenancy.0001_initial sql
+CREATE TABLE "tenancy_domain" ("id" bigint NOT NULL PRIMARY KEY GENERATED BY DEFAULT AS IDENTITY, "domain" varchar(253) NOT NULL UNIQUE, "is_primary" boolean NOT NULL);
+-- next
+CREATE TABLE "tenancy_schemastate" ("schema_name" varchar(63) NOT NULL PRIMARY KEY, "kind" varchar(20) NOT NULL, "checksum" varchar(64) NOT NULL, "applied_at" timestamp with time zone DEFAULT (STATEMENT_TIMESTAMP()) NOT NULL, "error" text NOT NULL);
+-- next
+CREATE TABLE "tenancy_stewardrequest" ("id" uuid NOT NULL PRIMARY KEY, "verb" varchar(40) NOT NULL, "arguments" jsonb NOT NULL, "state" varchar(20) NOT NULL, "step" varchar(60) NOT NULL, "error" text NOT NULL, "requested_by" varchar(120) NOT NULL, "requested_at" timestamp with time zone DEFAULT (STATEMENT_TIMESTAMP()) NOT NULL, "finished_at" timestamp with time zone NULL);
+-- next
+CREATE TABLE "tenancy_tenant" ("schema_name" varchar(63) NOT NULL UNIQUE, "id" uuid NOT NULL PRIMARY KEY, "kind" varchar(20) NOT NULL, "slug" varchar(40) NOT NULL UNIQUE, "name" varchar(120) NOT NULL, "state" varchar(20) NOT NULL, "cluster" varchar(40) NOT NULL, "created_at" timestamp with time zone DEFAULT (STATEMENT_TIMESTAMP()) NOT NULL);
+-- next
+CREATE TABLE "tenancy_stewardsignature" ("request_id" uuid NOT NULL PRIMARY KEY, "signed_by" varchar(120) NOT NULL, "signed_at" timestamp with time zone DEFAULT (STATEMENT_TIMESTAMP()) NOT NULL);
+-- next
+CREATE INDEX "tenancy_ste_state_fee812_idx" ON "tenancy_stewardrequest" ("state", "requested_at");
+-- next
+ALTER TABLE "tenancy_domain" ADD COLUMN "tenant_id" uuid NOT NULL CONSTRAINT "tenancy_domain_tenant_id_5e325699_fk_tenancy_tenant_id" REFERENCES "tenancy_tenant"("id") DEFERRABLE INITIALLY DEFERRED; SET CONSTRAINTS "tenancy_domain_tenant_id_5e325699_fk_tenancy_tenant_id" IMMEDIATE;
+-- next
+CREATE INDEX "tenancy_domain_domain_5872c729_like" ON "tenancy_domain" ("domain" varchar_pattern_ops);
+-- next
+CREATE INDEX "tenancy_domain_is_primary_f2c2e5e3" ON "tenancy_domain" ("is_primary");
+-- next
+CREATE INDEX "tenancy_schemastate_schema_name_8f38caa8_like" ON "tenancy_schemastate" ("schema_name" varchar_pattern_ops);
+-- next
+CREATE INDEX "tenancy_tenant_schema_name_3f3a68a4_like" ON "tenancy_tenant" ("schema_name" varchar_pattern_ops);
+-- next
+CREATE INDEX "tenancy_tenant_slug_0716575e_like" ON "tenancy_tenant" ("slug" varchar_pattern_ops);
+-- next
+ALTER TABLE "tenancy_stewardsignature" ADD CONSTRAINT "tenancy_stewardsigna_request_id_cf2f1677_fk_tenancy_s" FOREIGN KEY ("request_id") REFERENCES "tenancy_stewardrequest" ("id") DEFERRABLE INITIALLY DEFERRED;
+-- next
+CREATE INDEX "tenancy_domain_tenant_id_5e325699" ON "tenancy_domain" ("tenant_id");
+
+-- migration tenancy.0002_fleet sql
+CREATE TABLE "tenancy_fleetupgrade" ("id" uuid NOT NULL PRIMARY KEY, "release" varchar(20) NOT NULL, "canary" varchar(40) NOT NULL, "schemas" integer NOT NULL CHECK ("schemas" >= 0), "done" integer NOT NULL CHECK ("done" >= 0), "failed" integer NOT NULL CHECK ("failed" >= 0), "state" varchar(20) NOT NULL, "error" text NOT NULL, "started_at" timestamp with time zone DEFAULT (STATEMENT_TIMESTAMP()) NOT NULL, "seen_at" timestamp with time zone DEFAULT (STATEMENT_TIMESTAMP()) NOT NULL, "finished_at" timestamp with time zone NULL);
+-- next
+ALTER TABLE "tenancy_schemastate" ADD COLUMN "release" varchar(20) DEFAULT '' NOT NULL;
+-- next
+ALTER TABLE "tenancy_schemastate" ADD COLUMN "rights" varchar(64) DEFAULT '' NOT NULL;
+-- next
+ALTER TABLE "tenancy_tenant" ADD COLUMN "fenced_by" varchar(64) DEFAULT '' NOT NULL;

@@ -1,0 +1,5 @@
+"""Which release of the product this is."""
+
+from importlib.metadata import version
+
+RELEASE = version("dealernet")
