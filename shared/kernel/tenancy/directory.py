@@ -64,7 +64,10 @@ def member_at(host: str) -> Member | None:
         .values_list("tenant_id", "tenant__kind", "tenant__slug", "tenant__name", "tenant__fenced_by")
         .first()
     )
-    member = Member(*row[:4], fenced=_of_this_release(row[1], row[4])) if row else None
+    member = None
+    if row:
+        id_, kind, slug, name, fenced_by = row
+        member = Member(id_, kind, slug, name, fenced=_of_this_release(kind, fenced_by))
     with _lock:
         if len(_remembered) >= REMEMBER_AT_MOST:
             _remembered.clear()

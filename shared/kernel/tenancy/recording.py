@@ -5,6 +5,7 @@ Needs a server and the owner's login (`make schemas`, tests). Nothing of the pro
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +16,7 @@ from django.db.migrations.operations import RunPython, SeparateDatabaseAndState
 
 from kernel.tenancy import rendering, routers, scripts
 from kernel.tenancy.bindings import Owner, bound
+from kernel.tenancy.rendering import Script
 from kernel.tenancy.scripts import How, Step
 
 
@@ -22,25 +24,28 @@ class MixedMigration(RuntimeError):
     """A migration does what belongs into two: data steps and concurrent statements are migrations of their own."""
 
 
-def record(kind: str) -> tuple[Step, ...]:
-    """The steps of a kind, in the order of their dependencies. Runs unbound; raises MixedMigration."""
+def record(kind: str, known: Sequence[Step] = ()) -> tuple[Step, ...]:
+    """The steps of a kind, in the order of their dependencies. Runs unbound; raises MixedMigration.
+
+    `known`: steps that were recorded before; their statements are taken as they are and not asked for anew.
+    """
     scratch = f"recording_{uuid4().hex[:12]}"
     try:
         with bound(Owner()), connection.cursor() as cursor:
             cursor.execute(f'CREATE SCHEMA "{scratch}"')
         with bound(Owner(scratch)):
-            return tuple(_record(kind))
+            return tuple(_record(kind, {step.node: step for step in known}))
     finally:
         with bound(Owner()), connection.cursor() as cursor:
             cursor.execute(f'DROP SCHEMA IF EXISTS "{scratch}" CASCADE')
 
 
-def record_file(kind: str) -> str:
+def record_file(kind: str, known: Sequence[Step] = ()) -> str:
     """The text of the file of a kind."""
-    return scripts.write(kind, record(kind), scripts.fingerprint(rendering.migration_files(kind)))
+    return scripts.write(kind, record(kind, known), scripts.fingerprint(rendering.migration_files(kind)))
 
 
-def _record(kind: str) -> list[Step]:
+def _record(kind: str, known: dict[tuple[str, str], Step]) -> list[Step]:
     loader = MigrationLoader(None)
     labels = set(rendering.labels_of(kind))
     targets = [node for node in loader.graph.leaf_nodes() if node[0] in labels]
@@ -49,6 +54,12 @@ def _record(kind: str) -> list[Step]:
     found = []
     for node in dict.fromkeys(plans):
         migration = loader.graph.nodes[node]
+        if node in known:
+            state = migration.mutate_state(state, preserve=False)
+            with connection.cursor() as cursor:
+                cursor.execute(Script(kind, (known[node],), "").text() or "SELECT 1")
+            found.append(known[node])
+            continue
         how = how_of(migration)
         if how is How.DATA:
             state = migration.mutate_state(state, preserve=False)

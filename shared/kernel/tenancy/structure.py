@@ -22,7 +22,8 @@ _QUERIES = (
     # columns with place (whatever was dropped before them), type, default and rights
     """
     SELECT n.nspname, format('column %s.%s #%s %s null=%s identity=%s default=%s acl=%s', c.relname, a.attname,
-           row_number() OVER (PARTITION BY a.attrelid ORDER BY a.attnum), format_type(a.atttypid, a.atttypmod), NOT a.attnotnull, a.attidentity,
+           row_number() OVER (PARTITION BY a.attrelid ORDER BY a.attnum),
+           format_type(a.atttypid, a.atttypmod), NOT a.attnotnull, a.attidentity,
            pg_get_expr(d.adbin, d.adrelid),
            (SELECT array_agg(x::text ORDER BY x::text) FROM unnest(a.attacl) x))
     FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -53,7 +53,7 @@ def next_release(monkeypatch: Any, settings: Any, tmp_path: Path) -> Iterator[Ca
 def _record(settings: Any, folder: Path) -> None:
     """What `make schemas` does, into a folder of the test."""
     folder.mkdir(exist_ok=True)
-    texts = {kind: recording.record_file(kind) for kind in rendering.KINDS}
+    texts = {kind: recording.record_file(kind, rendering.steps(kind)) for kind in rendering.KINDS}
     settings.SCHEMAS_FOLDER = folder
     for kind, text in texts.items():
         rendering.file_of(kind).write_text(text, encoding="utf-8")

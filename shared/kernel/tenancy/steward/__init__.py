@@ -6,7 +6,7 @@ schema with tables and grants (one transaction), joining steps of the apps, and 
 never leads to something half made.
 """
 
-from kernel.tenancy.steward.fleet import upgrade
+from kernel.tenancy.steward.fleet import CanaryFailed, upgrade, verify
 from kernel.tenancy.steward.logins import (
     CLOSED_CATALOGUES,
     CLOSED_FUNCTIONS,
@@ -27,6 +27,7 @@ __all__ = [
     "CONNECTION_LIMITS",
     "LOGIN_SETTINGS",
     "VERBS",
+    "CanaryFailed",
     "bootstrap",
     "bring_up_portal",
     "bring_up_public",
@@ -39,5 +40,6 @@ __all__ = [
     "sign",
     "superuser",
     "upgrade",
+    "verify",
     "work_off_one",
 ]

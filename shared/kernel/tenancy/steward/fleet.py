@@ -8,6 +8,7 @@ ledger row: it is wholly at the old release or wholly at the new one, whatever i
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import queue
@@ -15,7 +16,7 @@ import random
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +33,7 @@ from kernel.tenancy.models import FleetUpgrade, Kind, SchemaState, Tenant, Upgra
 from kernel.tenancy.rendering import PLACEHOLDER, Script
 from kernel.tenancy.steward import stepping
 from kernel.tenancy.steward.ledger import applied_in, mark, noted, noting, rights_checksum, states_behind
+from kernel.tenancy.steward.logins import open_connection
 from kernel.tenancy.steward.progress import Progress
 from kernel.tenancy.steward.schemas import making
 
@@ -90,6 +92,26 @@ def upgrade(arguments: dict[str, Any], progress: Progress = lambda step: None) -
         behind = states_behind()
     if not behind:
         return {"schemas": 0, "upgraded": 0, "failed": 0}
+    with _alone():
+        return _upgrade(arguments, progress)
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """One upgrade at a time in the whole network: another waits here, and then finds nothing to do. The lock goes with
+    its session, so a killed upgrade holds nobody up."""
+    raw = open_connection()
+    try:
+        with raw.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(hashtextextended('dealernet fleet upgrade', 0))")
+        yield
+    finally:
+        raw.close()
+
+
+def _upgrade(arguments: dict[str, Any], progress: Progress) -> dict[str, int]:
+    with bound(Owner()):
+        behind = states_behind()
     tally = Tally(len(behind))
     first = [one for one in behind if one.kind != rendering.DEALERSHIP]
     for state in sorted(first, key=lambda one: one.schema_name != PUBLIC_SCHEMA):  # the ledger itself is in public
@@ -309,9 +331,9 @@ def _rights(state: SchemaState, script: Script) -> list[str]:
     had = SchemaState.objects.values_list("rights", flat=True).get(pk=state.pk)
     if not script.steps:  # the rights are what differs
         return list(rendering.rights(state.kind))
-    if had == rights_checksum(rendering.rights(state.kind)):
-        return []
     made = {name for step in script.steps for statement in step.statements for name in _CREATED.findall(statement)}
+    if had == rights_checksum(rendering.rights(state.kind)):
+        return _IN_GENERAL if made else []
     new: list[str] = []
     old: list[str] = []
     for statement in rendering.rights(state.kind):

@@ -101,6 +101,19 @@ def set_up_login(cursor: Any, name: str, limits_of: str) -> None:
         )
 
 
+def open_connection() -> Any:
+    """A connection of the owner that belongs to nobody's binding: for locks that outlast a piece of work."""
+    raw = psycopg2.connect(
+        host=connection.settings_dict["HOST"] or None,
+        port=connection.settings_dict["PORT"] or None,
+        user="owner",
+        password=keys.password("owner"),
+        dbname=connection.settings_dict["NAME"],
+    )
+    raw.autocommit = True
+    return raw
+
+
 def create_roles_and_database() -> None:
     """The network's logins and its database, with catalogues closed. Needs the server's superuser."""
     name = connection.settings_dict["NAME"]
