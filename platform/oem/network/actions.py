@@ -303,6 +303,22 @@ def note_answer(*, actor: Actor, dealership: Dealership) -> Dealership:
     return dealership
 
 
+# -- the fleet -------------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def ask_for_upgrade(*, actor: Actor) -> StewardRequest:
+    """Ask the steward to bring forward every schema that is not at this release; once while it has not answered."""
+    actor.require(Right.EXCHANGE_REPAIR)
+    asked = StewardRequest.objects.filter(
+        verb="upgrade", state__in=[RequestState.WAITING, RequestState.RUNNING]
+    ).first()
+    if asked is None:
+        asked = StewardRequest.objects.create(verb="upgrade", requested_by=actor.name)
+        audit.record(actor=actor, action="network.ask_for_upgrade", obj=asked)
+    return asked
+
+
 # -- sites, capabilities, territories --------------------------------------------------------------------------
 
 

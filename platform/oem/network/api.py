@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from kernel.accounts.roles import Right
 from kernel.api.filters import by_choice
 from kernel.api.views import ApiView, Required
+from kernel.tenancy.models import FleetUpgrade
 from oem.network import queries
 from oem.network.actions import SITE_FIELDS
 from oem.network.models import Capability, Dealership, DealershipState, Site
@@ -106,3 +107,40 @@ class DealershipDetail(ApiView):
     @extend_schema(responses=DealershipDetailOut)
     def get(self, request: Request, slug: str) -> Response:
         return Response(DealershipDetailOut(queries.access_dealership_for_reading(slug, request.user)).data)
+
+
+class FleetMemberOut(serializers.Serializer[Any]):
+    """One schema that is not at this release."""
+
+    name = serializers.CharField()
+    slug = serializers.CharField()
+    state = serializers.ChoiceField(choices=["behind", "fenced"])
+    reason = serializers.CharField()
+
+
+class FleetRunOut(serializers.ModelSerializer[FleetUpgrade]):
+    class Meta:
+        model = FleetUpgrade
+        fields = ("release", "canary", "schemas", "done", "failed", "state", "error", "started_at", "finished_at")
+
+
+class FleetOut(serializers.Serializer[Any]):
+    """Where the schemas of the network stand: numbers of schemas, those that are not current, and the last upgrade."""
+
+    release = serializers.CharField()
+    current = serializers.IntegerField()
+    behind = serializers.IntegerField()
+    fenced = serializers.IntegerField()
+    members = FleetMemberOut(many=True)
+    run = FleetRunOut(allow_null=True)
+
+
+class FleetView(ApiView):
+    """Where the schemas of the network stand."""
+
+    required: ClassVar[Required] = {"GET": Right.NETWORK_READ}
+    scope = "dealerships"
+
+    @extend_schema(responses=FleetOut)
+    def get(self, request: Request) -> Response:
+        return Response(FleetOut(queries.fleet()).data)

@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from oem.network.api import DealershipDetail, DealershipList
+from oem.network.api import DealershipDetail, DealershipList, FleetView
 
 urlpatterns = [
     path("dealerships", DealershipList.as_view()),
+    path("fleet", FleetView.as_view()),
     path("dealerships/<str:slug>", DealershipDetail.as_view()),
 ]

@@ -28,3 +28,15 @@ register(
         group=_("Network"),
     ),
 )
+register(
+    PORTAL,
+    NavItem(
+        "fleet",
+        _("Upgrades"),
+        "network:fleet",
+        icon="layers",
+        right=Right.EXCHANGE_REPAIR,
+        order=900,
+        group=_("System"),
+    ),
+)

@@ -17,7 +17,9 @@ from kernel.accounts.roles import Right
 from kernel.automotive import regions
 from kernel.errors import Missing
 from kernel.reference.queries import CALENDAR
-from kernel.tenancy.models import StewardRequest
+from kernel.release import RELEASE
+from kernel.tenancy import rendering
+from kernel.tenancy.models import FleetUpgrade, RequestState, SchemaState, StewardRequest, Tenant, UpgradeState
 from oem.network.models import AT_WORK, Capability, Dealership, DealershipState, Site, Territory
 
 
@@ -178,3 +180,53 @@ def city_choices(province: str) -> list[tuple[str, str]]:
     """The cities of a province."""
     above = regions.find_region(province, level="province") if province else None
     return [(region.code, region_name(region.code)) for region in regions.children(above)] if above else []
+
+
+# -- the fleet -------------------------------------------------------------------------------------------------
+
+#: Seconds after which an upgrade that says nothing any more was killed.
+SILENT_AFTER = 60
+#: Dealerships that a page names at most; the command names all.
+NAMED_AT_MOST = 100
+
+
+def fleet() -> dict[str, Any]:
+    """Where the schemas of the network stand, by the ledger alone.
+
+    `release` (this one), `current`, `behind` and `fenced` (numbers), `members` (not current ones, with `name`,
+    `slug`, `state` and `reason`, at most NAMED_AT_MOST), `run` (the last upgrade with `percent`, or None), `runs` (the
+    last ten), `asked` (whether an upgrade waits for the steward). Times in UTC.
+    """
+    current = Q()
+    for kind in rendering.KINDS:
+        current |= Q(kind=kind, checksum=rendering.wanted(kind))
+    behind = SchemaState.objects.exclude(current)
+    names = {one.schema_name: one for one in Tenant.objects.filter(schema_name__in=behind.values("schema_name"))}
+    members = [
+        {
+            "name": names[state.schema_name].name if state.schema_name in names else state.schema_name,
+            "slug": names[state.schema_name].slug if state.schema_name in names else "",
+            "state": "fenced" if state.error else "behind",
+            "reason": state.error.partition("\n")[0],
+        }
+        for state in behind.order_by("-error", "schema_name")[:NAMED_AT_MOST]
+    ]
+    runs = list(FleetUpgrade.objects.all()[:10])
+    for run in runs:
+        run.silent = (  # type: ignore[attr-defined]  # what a page shows beside it
+            run.state == UpgradeState.RUNNING and (clock.now() - run.seen_at).total_seconds() > SILENT_AFTER
+        )
+        run.percent = 100 * (run.done + run.failed) // max(run.schemas, 1)  # type: ignore[attr-defined]  # likewise
+    fenced = behind.exclude(error="").count()
+    return {
+        "release": RELEASE,
+        "current": SchemaState.objects.filter(current).count(),
+        "behind": behind.count() - fenced,
+        "fenced": fenced,
+        "members": members,
+        "run": runs[0] if runs else None,
+        "runs": runs,
+        "asked": StewardRequest.objects.filter(
+            verb="upgrade", state__in=[RequestState.WAITING, RequestState.RUNNING]
+        ).exists(),
+    }

@@ -9,6 +9,8 @@ from oem.network import views
 app_name = "network"
 urlpatterns = [
     path("network/", requires(Right.NETWORK_READ)(views.DealershipList.as_view()), name="list"),
+    path("fleet/", views.fleet, name="fleet"),
+    path("fleet/upgrade/", views.upgrade_fleet, name="upgrade_fleet"),
     path("network/new/", views.new, name="new"),
     path("network/<str:slug>/", views.dealership, name="dealership"),
     path("network/<str:slug>/joining/", views.joining, name="joining"),

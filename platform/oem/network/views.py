@@ -24,7 +24,7 @@ from kernel.accounts.actors import Actor
 from kernel.accounts.roles import Right
 from kernel.errors import Invalid
 from kernel.reference import queries as reference
-from kernel.tenancy.models import RequestState
+from kernel.tenancy.models import RequestState, UpgradeState
 from kernel.ui import states
 from kernel.ui.lists import Choice, Column, ListPage, Search
 from kernel.ui.templatetags.ui import local_text, number
@@ -40,7 +40,7 @@ from oem.network.forms import (
 from oem.network.models import Dealership, DealershipState
 from oem.network.panels import panels_for
 
-states.register({"joining": "info", "retiring": "warning"})
+states.register({"joining": "info", "retiring": "warning", "behind": "info", "fenced": "error", "stopped": "warning"})
 
 page = require_http_methods(["GET", "HEAD", "POST"])
 WAITING = (DealershipState.JOINING, DealershipState.RETIRING)
@@ -293,6 +293,34 @@ def edit(request: HttpRequest, slug: str) -> HttpResponseBase:
         crumbs=_crumbs(found),
         done=_("The dealership was saved."),
     )
+
+
+# -- the fleet -------------------------------------------------------------------------------------------------
+
+
+@requires(Right.NETWORK_READ)
+@require_GET
+def fleet(request: HttpRequest) -> HttpResponseBase:
+    """Where the databases of the network stand, and how far an upgrade is."""
+    found = queries.fleet()
+    run = found["run"]
+    running = run is not None and run.state == UpgradeState.RUNNING and not run.silent
+    context = {
+        **found,
+        "running": running,
+        "watching": running or found["asked"],
+        "may_upgrade": request.user.has(Right.EXCHANGE_REPAIR) and (found["behind"] or found["fenced"]),
+    }
+    partial = request.headers.get("HX-Request") == "true"
+    return render(request, "network/_fleet.html" if partial else "network/fleet.html", context)
+
+
+@requires(Right.EXCHANGE_REPAIR)
+@require_POST
+def upgrade_fleet(request: HttpRequest) -> HttpResponseBase:
+    """Ask the steward to bring forward what is not at this release."""
+    actions.ask_for_upgrade(actor=Actor.of(request.user))
+    return redirect("network:fleet")
 
 
 # -- sites, capabilities, territories --------------------------------------------------------------------------

@@ -332,26 +332,12 @@ def test_a_new_dealership_has_what_the_upgraded_ones_have(committed, north, next
     assert {line[0] for line in found[schema_of(west)]} == {"-"}
 
 
-KILLED = """
-import os, sys
-os.environ["DJANGO_SETTINGS_MODULE"] = "dealernet.settings_testing"
-import django
-django.setup()
-from django.db import connection
-connection.settings_dict.update({"HOST": sys.argv[1], "PORT": "", "NAME": sys.argv[2]})
-from django.conf import settings
-settings.SCHEMAS_FOLDER = sys.argv[3]
-from kernel.tenancy import steward
-steward.upgrade({})
-"""
-
-
 @pytest.mark.parametrize("point", ["leapt:1", "leapt:2"])
-def test_an_upgrade_that_is_killed_goes_on_where_it_was(committed, north, south, next_release, settings, point):
-    next_release("kernel.idempotency", COLUMN)
-    words = [connection.settings_dict["HOST"], committed.name, str(settings.SCHEMAS_FOLDER)]
+def test_an_upgrade_that_is_killed_goes_on_where_it_was(committed, north, south, release, point):
+    release.add("kernel.idempotency", COLUMN)
+    words = ["upgrade", connection.settings_dict["HOST"], committed.name, release.told()]
     killed = subprocess.run(
-        [sys.executable, "-c", KILLED, *words],
+        [sys.executable, "-m", "dealernet.proofs.steward", *words],
         env={**os.environ, "DEALERNET_KILL_AT": point},
         timeout=60,
         capture_output=True,

@@ -16,6 +16,7 @@ from kernel.tenancy.steward.logins import (
     repair_logins,
     superuser,
 )
+from kernel.tenancy.steward.orphans import orphans
 from kernel.tenancy.steward.provisioning import joining_step, provision
 from kernel.tenancy.steward.requests import VERBS, run_forever, sign, work_off_one
 from kernel.tenancy.steward.retiring import retire
@@ -33,6 +34,7 @@ __all__ = [
     "bring_up_public",
     "create_roles_and_database",
     "joining_step",
+    "orphans",
     "provision",
     "repair_logins",
     "retire",

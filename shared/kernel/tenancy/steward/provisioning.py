@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from psycopg2 import sql
 
+from kernel.checkpoints import reached
 from kernel.tenancy import rendering
 from kernel.tenancy.bindings import Owner, bound, schema_of
 from kernel.tenancy.models import Domain, Kind, State, Tenant
@@ -56,17 +57,21 @@ def provision(arguments: dict[str, Any], progress: Progress = lambda step: None)
             raise ValueError(f"{tenant.slug} is retired: its login stays locked")
         if tenant.state == State.ACTIVE:
             return tenant
+        reached("member")
         progress("login")
         with transaction.atomic(), connection.cursor() as cursor:
             set_up_login(cursor, schema, "dealer")
             cursor.execute(sql.SQL("GRANT dealerships TO {}").format(sql.Identifier(schema)))
+        reached("login")
     with bound(Owner(schema)):
         progress("schema")
         bring_up(rendering.DEALERSHIP, schema)
+        reached("schema")
         for name, step in _joining_steps:
             progress(name)
             with transaction.atomic():
                 step(arguments)
+            reached("joining step")
     with bound(Owner()):
         progress("domain")
         with transaction.atomic():
@@ -76,4 +81,5 @@ def provision(arguments: dict[str, Any], progress: Progress = lambda step: None)
             )
             Tenant.objects.filter(id=dealer_id, state=State.JOINING).update(state=State.ACTIVE)
             tenant.refresh_from_db()
+        reached("domain")
     return tenant

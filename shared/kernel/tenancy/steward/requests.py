@@ -12,7 +12,8 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
 from kernel import clock
-from kernel.tenancy.bindings import Owner, bound
+from kernel.checkpoints import reached
+from kernel.tenancy.bindings import Owner, bound, current
 from kernel.tenancy.models import SIGNED_VERBS, RequestState, StewardRequest, StewardSignature
 from kernel.tenancy.steward.fleet import upgrade
 from kernel.tenancy.steward.logins import repair_logins
@@ -50,8 +51,9 @@ def work_off_one() -> bool:
         request.save(update_fields=["state"])
 
     def progress(step: str) -> None:
-        # Called between bindings as well as inside one; a row of its own connection would be overkill.
         log.info("steward: %s %s: %s", request.verb, request.arguments.get("slug", ""), step)
+        if isinstance(current(), Owner):  # whatever schema is being worked on, `public` is on the path
+            StewardRequest.objects.filter(id=request.id).update(step=step[:60])
 
     error = ""
     try:
@@ -59,6 +61,7 @@ def work_off_one() -> bool:
     except Exception as problem:
         log.exception("steward: %s failed", request.verb)
         error = f"{type(problem).__name__}: {problem}"
+    reached("done")
     with bound(Owner()):
         StewardRequest.objects.filter(id=request.id).update(
             state=RequestState.FAILED if error else RequestState.DONE,
