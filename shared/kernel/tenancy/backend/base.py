@@ -80,6 +80,12 @@ class DatabaseWrapper(django_tenants_base.DatabaseWrapper):
     def _key(self) -> Key:
         return (self._binding.login, self._binding.schema)
 
+    @property
+    def _pool_key(self) -> Key:
+        """Whose connections these are in the pool. The owner's serve every schema: it may have few, and goes straight
+        to the server, so its path can be set anew each time."""
+        return (self._binding.login, "") if isinstance(self._binding, Owner) else self._key
+
     def turn_to(self, binding: Binding) -> None:
         """Swap this thread's connection to another login. Called by `bound()` only.
 
@@ -99,7 +105,7 @@ class DatabaseWrapper(django_tenants_base.DatabaseWrapper):
             self._rollback_sessions[self._key] = {name: getattr(self, name) for name in _SESSION_STATE}
             return
         if self.connection is not None:
-            pool.put(self._key, self.connection)
+            pool.put(self._pool_key, self.connection)
 
     def _take_out(self) -> None:
         state = None
@@ -122,8 +128,11 @@ class DatabaseWrapper(django_tenants_base.DatabaseWrapper):
 
     @async_unsafe
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        raw = pool.get(self._key)
+        raw = pool.get(self._pool_key)
         if raw is not None:
+            if isinstance(self._binding, Owner):
+                with raw.cursor() as cursor:
+                    cursor.execute(f'SET search_path = "{self._binding.schema}", public')
             self.isolation_level = django_tenants_base.original_backend.IsolationLevel.READ_COMMITTED
             return raw
         return pool.connect(super().get_new_connection, {"conn_params": conn_params})
@@ -173,7 +182,7 @@ class DatabaseWrapper(django_tenants_base.DatabaseWrapper):
                 self.set_rollback(True)
                 self._rollback_atomics[key].__exit__(None, None, None)
                 raw, self.connection = self.connection, None
-                pool.put(key, raw) if not raw.closed else None
+                pool.put(key if key[0] != Owner.login else (key[0], ""), raw) if not raw.closed else None
         self._rollback_sessions, self._rollback_atomics = None, {}
         for name, value in _fresh_state().items():
             setattr(self, name, value)
