@@ -1,6 +1,7 @@
 -- Every schema of the kind "dealership", migration by migration.
 -- Recorded from the migrations by `make schemas`; not written by hand.
 -- migrations a7ccc2595c428e51a4a608f720c103615a277d74a03379e8d66cd2dc0c181fae
+-- structure 95917d37c24053bbf75eeb57c28c47527c351d940fbc2d10bd41641958af65d8
 
 -- migration accounts.0001_initial sql
 CREATE TABLE "accounts_user" ("password" varchar(128) NOT NULL, "last_login" timestamp with time zone NULL, "id" uuid NOT NULL PRIMARY KEY, "login" varchar(64) NOT NULL, "name" varchar(120) NOT NULL, "email" varchar(254) NOT NULL, "phone" varchar(32) NOT NULL, "role" varchar(32) NOT NULL, "language" varchar(8) NOT NULL, "is_active" boolean NOT NULL, "password_changed_at" timestamp with time zone NULL, "invited_at" timestamp with time zone NULL, "retired_at" timestamp with time zone NULL, "last_seen" timestamp with time zone NULL, "created_at" timestamp with time zone DEFAULT (STATEMENT_TIMESTAMP()) NOT NULL);

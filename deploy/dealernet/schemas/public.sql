@@ -1,6 +1,7 @@
 -- Every schema of the kind "public", migration by migration.
 -- Recorded from the migrations by `make schemas`; not written by hand.
 -- migrations 621ba0949abbd7ad7c9518e4bfee7241e1662018ebeb6fedc1f7e0fddc92c381
+-- structure e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
 
 -- migration reference.0001_initial sql
 CREATE TABLE "reference_brand" ("name_zh_hans" varchar(120) NOT NULL, "name_zh_hant" varchar(120) NOT NULL, "name_en" varchar(120) NOT NULL, "withdrawn_on" date NULL, "code" varchar(40) NOT NULL PRIMARY KEY, "order" smallint NOT NULL CHECK ("order" >= 0));

@@ -14,10 +14,11 @@ from django.db.migrations import Migration
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations import RunPython, SeparateDatabaseAndState
 
-from kernel.tenancy import rendering, routers, scripts
+from kernel.tenancy import rendering, routers, scripts, structure
 from kernel.tenancy.bindings import Owner, bound
 from kernel.tenancy.rendering import Script
-from kernel.tenancy.scripts import How, Step
+from kernel.tenancy.scripts import How, Recording, Step
+from kernel.tenancy.steward import fleet
 
 
 class MixedMigration(RuntimeError):
@@ -42,7 +43,12 @@ def record(kind: str, known: Sequence[Step] = ()) -> tuple[Step, ...]:
 
 def record_file(kind: str, known: Sequence[Step] = ()) -> str:
     """The text of the file of a kind."""
-    return scripts.write(kind, record(kind, known), scripts.fingerprint(rendering.migration_files(kind)))
+    steps = record(kind, known)
+    found = scripts.fingerprint(rendering.migration_files(kind))
+    # Of `public` there is one in a network: nothing to compare it with.
+    lines = fleet.of_a_new_one(kind, Script(kind, steps, "")) if kind != rendering.PUBLIC else ()
+    digest = structure.digest(lines)
+    return scripts.write(Recording(kind, steps, found, digest))
 
 
 def _record(kind: str, known: dict[tuple[str, str], Step]) -> list[Step]:

@@ -21,7 +21,7 @@ from kernel.apps import TierApp
 from kernel.tenancy import scripts
 from kernel.tenancy.bindings import PUBLIC_SCHEMA
 from kernel.tenancy.grants import grants_of
-from kernel.tenancy.scripts import How, Step
+from kernel.tenancy.scripts import How, Recording, Step
 
 PUBLIC, MANUFACTURER, DEALERSHIP = "public", "manufacturer", "dealership"
 KINDS = (PUBLIC, MANUFACTURER, DEALERSHIP)
@@ -81,15 +81,24 @@ def file_of(kind: str) -> Path:
 
 
 @functools.cache
+def recorded(kind: str) -> Recording:
+    """What was recorded of a kind. Raises UnreadableScript. Read once a process."""
+    return scripts.read(kind, file_of(kind).read_text(encoding="utf-8"))
+
+
 def steps(kind: str) -> tuple[Step, ...]:
-    """Every recorded step of a kind, in order. Raises UnreadableScript. Read once a process."""
-    return scripts.read(file_of(kind).read_text(encoding="utf-8"))[1]
+    """Every recorded step of a kind, in order."""
+    return recorded(kind).steps
+
+
+def structure_of(kind: str) -> str:
+    """The digest of the structure of a schema that is up to date (`kernel.tenancy.structure.digest`)."""
+    return recorded(kind).structure
 
 
 def is_current(kind: str) -> bool:
     """Whether the recorded steps are those of today's migrations."""
-    recorded = scripts.read(file_of(kind).read_text(encoding="utf-8"))[0]
-    return recorded == scripts.fingerprint(migration_files(kind))
+    return recorded(kind).fingerprint == scripts.fingerprint(migration_files(kind))
 
 
 @functools.cache
@@ -111,7 +120,7 @@ def render(kind: str, *, applied: Collection[tuple[str, str]] = ()) -> Script:
 
 def forget() -> None:
     """Read and compute everything anew (tests with migrations of their own)."""
-    for cached in (steps, rights, wanted):
+    for cached in (recorded, rights, wanted):
         cached.cache_clear()
 
 

@@ -51,25 +51,38 @@ class UnreadableScript(ValueError):
 _HEAD = """-- Every schema of the kind "{kind}", migration by migration.
 -- Recorded from the migrations by `make schemas`; not written by hand.
 -- migrations {fingerprint}
+-- structure {structure}
 """
 _STEP = re.compile(r"-- migration (?P<app>\w+)\.(?P<name>\w+) (?P<how>\w+)(?: \((?P<reviewed>[^\n]*)\))?\n")
-_FINGERPRINT = re.compile(r"^-- migrations ([0-9a-f]{64})$", re.MULTILINE)
+_HEADER = re.compile(r"^-- migrations ([0-9a-f]{64})\n-- structure ([0-9a-f]{64})$", re.MULTILINE)
 _NEXT = "-- next\n"
 
 
-def write(kind: str, steps: Iterable[Step], fingerprint: str) -> str:
+@dataclass(frozen=True)
+class Recording:
+    """A file: the steps, the fingerprint of the migrations they were recorded from, and the digest of the structure
+    (`kernel.tenancy.structure`) that a schema has in which all of them ran and the rights were given."""
+
+    kind: str
+    steps: tuple[Step, ...]
+    fingerprint: str
+    structure: str
+
+
+def write(recording: Recording) -> str:
     """The text of a file."""
-    out = [_HEAD.format(kind=kind, fingerprint=fingerprint)]
-    for step in steps:
+    head = {"kind": recording.kind, "fingerprint": recording.fingerprint, "structure": recording.structure}
+    out = [_HEAD.format(**head)]
+    for step in recording.steps:
         reviewed = f" ({step.reviewed})" if step.reviewed else ""
         out.append(f"\n-- migration {step.app}.{step.name} {step.how}{reviewed}\n")
         out.append(_NEXT.join(f"{statement};\n" for statement in step.statements))
     return "".join(out)
 
 
-def read(text: str) -> tuple[str, tuple[Step, ...]]:
-    """The fingerprint of the migrations and the steps in a file's text. Raises UnreadableScript."""
-    found = _FINGERPRINT.search(text)
+def read(kind: str, text: str) -> Recording:
+    """What stands in a file's text. Raises UnreadableScript."""
+    found = _HEADER.search(text)
     if not found:
         raise UnreadableScript("There is no line `-- migrations …`: record the schemas anew with `make schemas`.")
     marks = list(_STEP.finditer(text))
@@ -78,7 +91,7 @@ def read(text: str) -> tuple[str, tuple[Step, ...]]:
         body = text[mark.end() : end].strip("\n")
         statements = tuple(part.strip("\n").removesuffix(";") for part in body.split(_NEXT)) if body else ()
         steps.append(Step(mark["app"], mark["name"], How(mark["how"]), statements, mark["reviewed"] or ""))
-    return found[1], tuple(steps)
+    return Recording(kind, tuple(steps), found[1], found[2])
 
 
 def checksum(steps: Sequence[Step], rights: Sequence[str]) -> str:

@@ -73,8 +73,8 @@ def test_a_file_that_is_written_and_read_is_the_same():
         scripts.Step("a", "0002_y", scripts.How.DATA),
         scripts.Step("b", "0001_z", scripts.How.CONCURRENT, ('CREATE INDEX CONCURRENTLY "i" ON "t" ("c")',), "small"),
     )
-    text = scripts.write(DEALERSHIP, steps, "0" * 64)
-    assert scripts.read(text) == ("0" * 64, steps)
+    recording = scripts.Recording(DEALERSHIP, steps, "0" * 64, "1" * 64)
+    assert scripts.read(DEALERSHIP, scripts.write(recording)) == recording
 
 
 def test_nobody_but_the_tables_own_login_and_the_courier_gets_anything_in_a_dealership(wall, north):

@@ -25,17 +25,32 @@ def mark(migrations: tuple[tuple[str, str], ...]) -> str:
 
 
 def noting(kind: str, schema: str) -> str:
-    """The statement that notes in the ledger that a schema is up to date, and takes its fence away."""
-    values = ", ".join(
-        map(_text, (schema, kind, rendering.wanted(kind), rights_checksum(rendering.rights(kind)), RELEASE))
-    )
+    """The statements that note in the ledger that a schema is up to date, and take its fence away."""
+    values = ", ".join(map(_text, (schema, kind, *_standing(kind))))
     return (
         "INSERT INTO public.tenancy_schemastate (schema_name, kind, checksum, rights, release, applied_at, error) "
         f"VALUES ({values}, now(), '') ON CONFLICT (schema_name) DO UPDATE SET kind = EXCLUDED.kind, "
         "checksum = EXCLUDED.checksum, rights = EXCLUDED.rights, release = EXCLUDED.release, applied_at = now(), "
-        "error = '';\n"
-        f"UPDATE public.tenancy_tenant SET fenced_by = '' WHERE schema_name = {_text(schema)} AND fenced_by <> ''"
+        f"error = '';\n{unfencing(schema)}"
     )
+
+
+def noted_as(kind: str, schema: str, *, from_checksum: str) -> str:
+    """The same for a schema that the ledger has at `from_checksum`; does nothing to one that stands elsewhere."""
+    checksum, rights, release = map(_text, _standing(kind))
+    return (
+        f"UPDATE public.tenancy_schemastate SET checksum = {checksum}, rights = {rights}, release = {release}, "
+        f"applied_at = now(), error = '' WHERE schema_name = {_text(schema)} AND checksum = {_text(from_checksum)}"
+    )
+
+
+def unfencing(schema: str) -> str:
+    """The statement that takes a schema's fence away."""
+    return f"UPDATE public.tenancy_tenant SET fenced_by = '' WHERE schema_name = {_text(schema)} AND fenced_by <> ''"
+
+
+def _standing(kind: str) -> tuple[str, str, str]:
+    return rendering.wanted(kind), rights_checksum(rendering.rights(kind)), RELEASE
 
 
 def rights_checksum(rights: Sequence[str]) -> str:

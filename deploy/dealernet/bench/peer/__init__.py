@@ -1,0 +1,1 @@
+"""Stock django-tenants with the same apps and migrations: what the wall and the fleet are measured against."""

@@ -1,0 +1,51 @@
+"""Settings of the peer: django-tenants as it comes, every dealership app a tenant app. Nothing of ours but the apps."""
+
+import os
+from pathlib import Path
+
+from dealernet import settings as ours
+
+SECRET_KEY = "of a benchmark"  # noqa: S105 - signs nothing that anybody gets
+DATABASES = {
+    "default": {
+        "ENGINE": "django_tenants.postgresql_backend",
+        "NAME": os.environ["DEALERNET_PEER_DATABASE"],
+        "HOST": os.environ["DEALERNET_PEER_HOST"],
+        "USER": "postgres",
+        "PASSWORD": os.environ["DEALERNET_KEY_SUPERUSER"],
+        "CONN_MAX_AGE": None,
+    }
+}
+DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
+SHARED_APPS = [
+    "django_tenants",
+    "django.contrib.contenttypes",
+    "dealernet.bench.peer",
+    "kernel.tenancy",
+    "kernel.reference",
+]
+TENANT_APPS = [
+    app
+    for app in ours.INSTALLED_APPS
+    if app.startswith("dealer.") or app in ("kernel.accounts", "kernel.audit", "kernel.idempotency", "exchange")
+]
+INSTALLED_APPS = [*SHARED_APPS, *TENANT_APPS]
+TENANT_MODEL = "peer.Client"
+TENANT_DOMAIN_MODEL = "peer.Domain"
+TENANT_BASE_SCHEMA = os.environ.get("DEALERNET_PEER_BASE") or None
+AUTH_USER_MODEL = "accounts.User"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+TIME_ZONE = "Asia/Shanghai"
+LANGUAGES = ours.LANGUAGES
+CELERY_BROKER_URL = "memory://"
+BASE_DOMAIN = "localhost"
+MEDIA_ROOT = Path(os.environ.get("DEALERNET_DATA", "."))
+DEMO = False
+MANUFACTURER_NAME = ours.MANUFACTURER_NAME
+MANUFACTURER_NAMES = ours.MANUFACTURER_NAMES
+SCHEMAS_FOLDER = ours.SCHEMAS_FOLDER
+SILENCED_SYSTEM_CHECKS = ["auth.W004"]
+LOGGING_CONFIG = None
+EXTRA = os.environ.get("DEALERNET_PEER_MIGRATIONS", "")
+MIGRATION_MODULES = dict(part.split("=") for part in EXTRA.split(",")) if EXTRA else {}
