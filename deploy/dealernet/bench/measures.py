@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import statistics
+import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -176,7 +178,64 @@ def pages(data: Path, *, calls: int = 40) -> dict[str, Any]:
         "most_queries": max(row["queries"] for row in rows),
         "heaviest_kb": max(row["kb"] for row in rows),
         "tables_per_dealership": _tables(),
+        **over_single_tenant(data),
     }
+
+
+def over_single_tenant(data: Path, *, pairs: int = 60) -> dict[str, Any]:
+    """How much longer a warm page takes behind the wall than in a Django of one tenant on the same rows: by turns, in
+    two processes, without a network between. Medians of the pairs' differences, in milliseconds."""
+    from django.conf import settings
+
+    from kernel.tenancy import directory
+
+    host, login = "north.localhost", "sales_manager"
+    member = directory.member_at(host)
+    assert member is not None
+    database = settings.DATABASES["default"]
+    where = [str(database[name]) for name in ("NAME", "HOST", "PORT")]
+    words = [str(member.id), host, *where, cookie(host, login)]
+    children = {
+        how: subprocess.Popen(
+            [sys.executable, "-m", "dealernet.bench.single", how, *words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for how in ("one", "wall")
+    }
+
+    def ask(how: str, path: str) -> float:
+        child = children[how]
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdin.write(path + "\n")
+        child.stdin.flush()
+        status, seconds = child.stdout.readline().split()
+        if status != "200":
+            raise SystemExit(f"{how} answered {status} for {path}")
+        return float(seconds) * 1000
+
+    rows: list[dict[str, Any]] = []
+    over: list[float] = []
+    try:
+        for known_host, known_login, path in PAGES:
+            if (known_host, known_login) != (host, login):
+                continue
+            for how in children:
+                for _ in range(5):
+                    ask(how, path)
+            found: dict[str, list[float]] = {"one": [], "wall": []}
+            for turn in range(pairs):
+                for how in ("one", "wall") if turn % 2 else ("wall", "one"):
+                    found[how].append(ask(how, path))
+            one, wall = statistics.median(found["one"]), statistics.median(found["wall"])
+            rows.append({"page": path, "one_ms": round(one, 2), "wall_ms": round(wall, 2)})
+            over.append(wall - one)
+    finally:
+        for child in children.values():
+            child.communicate()
+    return {"warm": rows, "warm_ms_over_single_tenant": round(statistics.median(over), 2)}
 
 
 def _queries(host: str, login: str, path: str) -> int:
