@@ -212,41 +212,84 @@ def _mail_password(given: Mapping[str, str], in_url: str) -> str:
     return passwords[0] if passwords else ""
 
 
-def secret_of(data: Path, *, create: bool = False) -> str:
-    """The installation's secret: DEALERNET_SECRET, or the file ``secret`` in the data folder.
+def secrets_of(data: Path, *, create: bool = False) -> keys.Secrets:
+    """The installation's secrets: DEALERNET_SECRET (with DEALERNET_SECRET_PREVIOUS and DEALERNET_KEY_LASTING_…), or the
+    file ``secret`` in the data folder.
 
-    ``create`` makes the file when there is none. Raises ConfigurationError when there is none.
+    The file's first line is the secret; a line ``previous …`` stands in it while keys rotate, and lines ``lasting …``
+    since the first rotation. ``create`` makes it when there is none. Raises ConfigurationError when there is none.
     """
     if given := os.environ.get("DEALERNET_SECRET", "").strip():
-        return given
+        lasting = {
+            purpose: value
+            for purpose in keys.LASTING
+            if (value := os.environ.get(keys.variable(f"lasting-{purpose}"), "").strip())
+        }
+        return keys.Secrets(given, os.environ.get("DEALERNET_SECRET_PREVIOUS", "").strip(), lasting)
     path = data / "secret"
     if create and not path.exists():
-        work = data / "secret.new"
-        work.unlink(missing_ok=True)
-        with open(os.open(work, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(32) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        work.rename(path)
+        save_secrets(data, keys.Secrets(secrets.token_hex(32)))
     try:
-        secret = path.read_text(encoding="ascii").strip()
+        first, *more = path.read_text(encoding="ascii").splitlines() or [""]
     except FileNotFoundError:
         raise ConfigurationError(
             f"There is no secret in {data}. Set DEALERNET_SECRET, or name the data folder."
         ) from None
     except PermissionError:
         raise ConfigurationError(f"{path} belongs to another user; only that user may use the network.") from None
-    if len(secret) < 32:
+    if len(first.strip()) < 32:
         raise ConfigurationError(f"The secret in {path} is too short; bring the right one back from a backup.")
-    return secret
+    words = [line.split() for line in more if line.strip()]
+    try:
+        previous = next((value for name, value in (w for w in words if len(w) == 2) if name == "previous"), "")
+        lasting = {purpose: value for name, purpose, value in (w for w in words if len(w) == 3) if name == "lasting"}
+    except ValueError:
+        raise ConfigurationError(f"{path} cannot be read; bring the right one back from a backup.") from None
+    return keys.Secrets(first.strip(), previous, lasting)
 
 
-def superuser_environment(database: Database, secret: str) -> dict[str, str]:
+def save_secrets(data: Path, found: keys.Secrets) -> None:
+    """Write the file ``secret``, readable by us alone, whole or not at all."""
+    lines = [found.current]
+    lines += [f"previous {found.previous}"] if found.previous else []
+    lines += [f"lasting {purpose} {value}" for purpose, value in found.lasting.items()]
+    _write_privately(data / "secret", "\n".join(lines) + "\n")
+
+
+def save_process_keys(data: Path, found: keys.Secrets) -> None:
+    """Write the file of keys of every process, which running processes read anew (kernel.tenancy.keys)."""
+    folder = data / "run" / "keys"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for process in keys.PROCESS_KEYS:
+        _write_privately(keys_file(data, process), json.dumps(keys.environment_for(process, found)))
+
+
+def keys_file(data: Path, process: str) -> Path:
+    """The file of keys of a process."""
+    return data / "run" / "keys" / f"{process}.json"
+
+
+def _write_privately(path: Path, text: str) -> None:
+    work = path.with_name(path.name + ".new")
+    work.unlink(missing_ok=True)
+    with open(os.open(work, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    work.rename(path)
+
+
+def secret_of(data: Path, *, create: bool = False) -> str:
+    """The installation's secret alone. Raises ConfigurationError when there is none."""
+    return secrets_of(data, create=create).current
+
+
+def superuser_environment(database: Database, secret: keys.Secrets) -> dict[str, str]:
     """Who bootstraps the database: the embedded server's superuser, or the user that DATABASE_URL names."""
-    return {
-        "DEALERNET_SUPERUSER": database.user or "postgres",
-        keys.variable("superuser"): database.password or keys.derive(secret, "superuser"),
-    }
+    found = {"DEALERNET_SUPERUSER": database.user or "postgres"}
+    if database.password:
+        return {**found, keys.variable("superuser"): database.password, f"{keys.variable('superuser')}_PREVIOUS": ""}
+    return {**found, keys.variable("superuser"): keys.derive(secret.current, "superuser")}
 
 
 def use_network(data: Path | None) -> Network:
@@ -268,7 +311,7 @@ def use_network(data: Path | None) -> Network:
     else:
         folder = (data or Path(os.environ.get("DEALERNET_DATA", DEFAULT_DATA))).resolve()
         network = Network.load(folder)
-    secret = secret_of(folder)
+    secret = secrets_of(folder)
     os.environ.update(network.environment())
     os.environ.update(keys.environment_for("command", secret))
     os.environ.update(superuser_environment(network.database, secret))

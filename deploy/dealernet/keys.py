@@ -8,6 +8,7 @@ Standard library only.
 import hashlib
 import hmac
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 # Database logins: frontdesk (host names), portal (login oem), dealers (one login a dealership is derived from it),
 # courier, owner, superuser. Signing: django-portal, django-dealers. broker: the password of the embedded Valkey.
@@ -53,8 +54,38 @@ def variable(name: str) -> str:
     return "DEALERNET_KEY_" + name.upper().replace("-", "_")
 
 
-def environment_for(process_name: str, secret: str | bytes) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """The secret of an installation; while keys rotate the one before; and what lasts beyond every rotation, by purpose
+    (hexadecimal)."""
+
+    current: str
+    previous: str = ""
+    lasting: Mapping[str, str] = field(default_factory=dict)
+
+
+#: Whose keys the lasting ones are derived from, and who may hold them: purpose → key.
+LASTING = {"pseudonyms": "dealers"}
+
+
+def lasting_of(secret: str) -> dict[str, str]:
+    """The lasting keys as they follow from an installation's first secret (kernel.tenancy.keys.derived)."""
+    return {
+        purpose: hmac.new(derive(secret, key).encode(), f"purpose:{purpose}".encode(), hashlib.sha256).hexdigest()
+        for purpose, key in LASTING.items()
+    }
+
+
+def environment_for(process_name: str, secret: str | bytes | Secrets) -> dict[str, str]:
     """The keys that a process may hold, as environment variables. Raises ValueError for an unknown process."""
     if process_name not in PROCESS_KEYS:
         raise ValueError(f"No process is called {process_name!r}; there are {', '.join(PROCESS_KEYS)}.")
-    return {variable(name): derive(secret, name) for name in PROCESS_KEYS[process_name]}
+    names = PROCESS_KEYS[process_name]
+    if not isinstance(secret, Secrets):
+        return {variable(name): derive(secret, name) for name in names}
+    found = {variable(name): derive(secret.current, name) for name in names}
+    if secret.previous:
+        found |= {f"{variable(name)}_PREVIOUS": derive(secret.previous, name) for name in names}
+    return found | {
+        variable(f"lasting-{purpose}"): key for purpose, key in secret.lasting.items() if LASTING[purpose] in names
+    }

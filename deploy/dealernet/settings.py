@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from kernel.accounts import conf as accounts_conf
 from kernel.api import conf as api_conf
+from kernel.tenancy import keys
 from kernel.ui import conf as ui_conf
 
 PROCESS = os.environ.get("DEALERNET_PROCESS", "command")
@@ -32,14 +33,14 @@ DEMO = os.environ.get("DEALERNET_DEMO", "") == "1"
 DEBUG = False
 
 
-def _django_key() -> str:
-    """The signing key of this process: the portal's and the dealers' differ, so neither can sign for the other."""
+def _django_keys() -> list[str]:
+    """The signing keys of this process: the portal's and the dealers' differ, so neither can sign for the other. The
+    second, while keys rotate, still opens what it signed."""
     for name in ("DJANGO_PORTAL", "DJANGO_DEALERS"):
-        value = os.environ.get(f"DEALERNET_KEY_{name}")
-        if value:
-            return value
+        if keys.holds(name):
+            return [key.decode() for key in keys.secrets(name)]
     # Commands, courier, steward and scheduler sign nothing that a browser gets.
-    return hashlib.sha256(f"dealernet {PROCESS}".encode() + os.urandom(32)).hexdigest()
+    return [hashlib.sha256(f"dealernet {PROCESS}".encode() + os.urandom(32)).hexdigest()]
 
 
 def _number(name: str, default: int) -> int:
@@ -49,7 +50,7 @@ def _number(name: str, default: int) -> int:
     return int(value)
 
 
-SECRET_KEY = _django_key()
+SECRET_KEY, *SECRET_KEY_FALLBACKS = _django_keys()
 ALLOWED_HOSTS = ["*"]  # HostMiddleware knows every host by the directory and refuses the rest before any view
 
 INSTALLED_APPS = [

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dealernet import config, keys, proxies
 from dealernet.config import ConfigurationError, Database, Mail, Network
@@ -140,7 +141,7 @@ class Up:
         self.base_domain = os.environ.get("DEALERNET_BASE_DOMAIN", "localhost")
         self._began = time.monotonic()
         self.supervisor = Supervisor(self.data, self.say)
-        self.secret = ""
+        self.secret = keys.Secrets("")
         self.network: Network | None = None
         self.run_dir = launch.socket_folder(self.data / "run", "dealers-web.sock")
 
@@ -192,7 +193,8 @@ class Up:
             )
 
     def _start(self) -> None:
-        self.secret = config.secret_of(self.data, create=True)
+        self.secret = config.secrets_of(self.data, create=True)
+        config.save_process_keys(self.data, self.secret)
         launch.make_private(self.run_dir)
         self.say(f"Data folder {self.data}")
         database = self._start_database()
@@ -234,11 +236,15 @@ class Up:
             return config.database_from_url(url)
         self.say("Starting PostgreSQL …")
         server = PostgresServer(self.data / "postgres", run=str(self.data), log_file=self.data / "log" / "postgres.log")
-        password = keys.derive(self.secret, "superuser")
+
+        def start() -> Any:
+            found = config.secrets_of(self.data)  # keys may have rotated since we began
+            return server.launch(*(keys.derive(one, "superuser") for one in (found.current, found.previous) if one))
+
         self.supervisor.start(
             Process(
                 name="postgres",
-                launch=lambda: server.launch(password),
+                launch=start,
                 ready=server.ready,
                 stage=Stage.DATABASES,
                 stop_signal=signal.SIGINT,
@@ -255,7 +261,7 @@ class Up:
             return url, os.environ.get("CACHE_URL", "")
         server = ValkeyServer(
             self.data / "valkey",
-            password=keys.derive(self.secret, "broker"),
+            password=keys.derive(self.secret.current, "broker"),
             run=str(self.data),
             log_file=self.data / "log" / "valkey.log",
         )
@@ -281,6 +287,7 @@ class Up:
             **base_environment(),
             **self.network.environment(),
             **keys.environment_for(process, self.secret),
+            "DEALERNET_KEYS_FILE": str(config.keys_file(self.data, process)),
             "DEALERNET_DATA": str(self.data),
             "DEALERNET_PROCESS": process,
             "DEALERNET_SENDS_MAIL": "1" if self.options.mail else "",

@@ -29,8 +29,9 @@ NETWORK = "dealernet"
 
 
 def pseudonymiser() -> Pseudonymiser:
-    """The network's keyed hash. Its key is derived from the dealers' key, which no portal process holds."""
-    return Pseudonymiser(keys.derived("DEALERS", "pseudonyms"), NETWORK)
+    """The network's keyed hash. Its key follows from the dealers' key, which no portal process holds, and stays when
+    keys rotate: the same person has the same pseudonym for ever."""
+    return Pseudonymiser(keys.lasting("DEALERS", "pseudonyms"), NETWORK)
 
 
 @transaction.atomic

@@ -75,6 +75,7 @@ class Senders:
     def __init__(self, port: int, token: str) -> None:
         self.port, self.token = port, token
         self.acknowledged: list[str] = []
+        self.failed = 0
         self._numbers = iter(range(10**6))
         self._lock = threading.Lock()
         self._going = True
@@ -95,12 +96,14 @@ class Senders:
             try:
                 answer = call("POST", "/api/v1/intake/leads", lead)
             except (http.client.HTTPException, OSError):
+                self.failed += 1
                 time.sleep(0.05)
                 continue
             if answer.status == 202:
                 self.acknowledged.append(answer.json()["leads"][0]["id"])
             else:
                 assert answer.status >= 500, (answer.status, answer.body)  # ours, never the sender's
+                self.failed += 1
                 time.sleep(0.05)
 
     def _read(self, name: str) -> None:

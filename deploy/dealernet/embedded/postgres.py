@@ -149,7 +149,7 @@ class PostgresServer:
         self._fsync = fsync
         self._lock = launch.Lock(self.data_dir / "lock")
         self._account: Account | None = None
-        self._password = ""
+        self._passwords = [""]
         self.process: subprocess.Popen[bytes] | None = None
 
     # -- addresses -------------------------------------------------------------------------------------------
@@ -182,9 +182,10 @@ class PostgresServer:
             self.stop()
             raise
 
-    def launch(self, superuser_password: str) -> subprocess.Popen[bytes]:
-        """The first half of ``start``: returns as soon as the process runs; poll ``ready`` afterwards."""
-        self._password = superuser_password
+    def launch(self, superuser_password: str, *previous: str) -> subprocess.Popen[bytes]:
+        """The first half of ``start``: returns as soon as the process runs; poll ``ready`` afterwards. ``previous``:
+        passwords that may still count while keys rotate."""
+        self._passwords = [superuser_password, *filter(None, previous)]
         self.data_dir.mkdir(parents=True, exist_ok=True)
         if self.process is None:
             self._lock.acquire(f"The PostgreSQL folder {self.data_dir}")
@@ -219,16 +220,18 @@ class PostgresServer:
             return False
         if self.process.poll() is not None:
             raise LaunchError(f"PostgreSQL ended with status {self.process.returncode}.\n{self._log_end()}")
-        try:
-            psycopg2.connect(self.dsn(SUPERUSER, self._password, "postgres"), connect_timeout=5).close()
-        except psycopg2.OperationalError as error:
-            if "password authentication failed" in str(error):
-                raise LaunchError(
-                    f"The PostgreSQL folder {self.data_dir} was made with another secret: its superuser's "
-                    "password does not match. Bring the right secret back, or use another data folder."
-                ) from None
-            return False  # not listening yet, or "the database system is starting up"
-        return True
+        for password in self._passwords:
+            try:
+                psycopg2.connect(self.dsn(SUPERUSER, password, "postgres"), connect_timeout=5).close()
+            except psycopg2.OperationalError as error:
+                if "password authentication failed" not in str(error):
+                    return False  # not listening yet, or "the database system is starting up"
+            else:
+                return True
+        raise LaunchError(
+            f"The PostgreSQL folder {self.data_dir} was made with another secret: its superuser's "
+            "password does not match. Bring the right secret back, or use another data folder."
+        )
 
     def stop(self) -> None:
         """Fast shutdown (clients are disconnected, everything committed is on disk). Nothing to do is no

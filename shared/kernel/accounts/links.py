@@ -9,7 +9,7 @@ carries a random token, and the account, until a password is set, the token's ha
 
 import hashlib
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from django.core import signing
 from django.urls import reverse
@@ -49,20 +49,21 @@ def _person_of_first(token: str) -> User | None:
     return user
 
 
-def _key() -> bytes:
-    """The tier's own key, so that a command which holds both makes links that the right web process reads."""
-    return keys.derived("DJANGO_PORTAL" if realm() == "portal" else "DJANGO_DEALERS", "one-time links")
+def _keys() -> list[bytes]:
+    """The tier's own keys, so that a command which holds both makes links that the right web process reads."""
+    return keys.all_derived("DJANGO_PORTAL" if realm() == "portal" else "DJANGO_DEALERS", "one-time links")
 
 
-def _fingerprint(user: User, purpose: str) -> str:
+def _fingerprint(user: User, purpose: str, key: bytes) -> str:
     parts = [purpose, realm(), str(user.pk), user.password, user.email.lower(), str(user.is_active)]
     parts.append(user.invited_at.isoformat() if user.invited_at else "")
-    return salted_hmac("dealernet.link", "\x1f".join(parts), secret=_key(), algorithm="sha256").hexdigest()[:40]
+    return salted_hmac("dealernet.link", "\x1f".join(parts), secret=key, algorithm="sha256").hexdigest()[:40]
 
 
 def make_link(user: User, purpose: Purpose) -> str:
     """The secret part of a link for one person; url-safe."""
-    return signing.dumps([purpose, user.pk.hex, _fingerprint(user, purpose)], key=_key(), salt="dealernet.link")
+    key = _keys()[0]
+    return signing.dumps([purpose, user.pk.hex, _fingerprint(user, purpose, key)], key=key, salt="dealernet.link")
 
 
 def person_of_link(text: str) -> tuple[User, Purpose]:
@@ -73,13 +74,17 @@ def person_of_link(text: str) -> tuple[User, Purpose]:
         if first is None:
             raise wrong
         return first, "invite"
+    key, *before = _keys()
+    opening: dict[str, Any] = {"key": key, "fallback_keys": before, "salt": "dealernet.link"}
     try:
-        purpose, user_id, fingerprint = signing.loads(text, key=_key(), salt="dealernet.link")
-        signing.loads(text, key=_key(), salt="dealernet.link", max_age=VALID_FOR[purpose])
+        purpose, user_id, fingerprint = signing.loads(text, **opening)
+        signing.loads(text, **opening, max_age=VALID_FOR[purpose])
     except (signing.BadSignature, ValueError, KeyError, TypeError):
         raise wrong from None
     user = User.objects.filter(pk=user_id, is_active=True).first()
-    if user is None or not constant_time_compare(fingerprint, _fingerprint(user, purpose)):
+    if user is None or not any(
+        constant_time_compare(fingerprint, _fingerprint(user, purpose, one)) for one in (key, *before)
+    ):
         raise wrong
     return user, purpose
 

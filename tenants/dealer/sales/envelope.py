@@ -7,7 +7,7 @@ or another dealership's process opens nothing, and acceptance needs no live port
 import base64
 import json
 
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from kernel.contracts import ENVELOPE, SalesLead
 from kernel.tenancy import keys
@@ -18,9 +18,9 @@ class EnvelopeError(RuntimeError):
     """The envelope cannot be opened: it was sealed under another key."""
 
 
-def _box() -> Fernet:
-    key = keys.derived("DEALERS", f"lead-envelope:{own_id()}")
-    return Fernet(base64.urlsafe_b64encode(key))
+def _box() -> MultiFernet:
+    found = keys.all_derived("DEALERS", f"lead-envelope:{own_id()}")
+    return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in found])
 
 
 def seal(offer: SalesLead) -> str:
@@ -38,3 +38,11 @@ def unseal(token: str) -> dict[str, str]:
     except InvalidToken as error:
         raise EnvelopeError("this envelope was sealed under another key") from error
     return {name: str(content.get(name) or "") for name in ENVELOPE}
+
+
+def seal_anew(token: str) -> str:
+    """The same envelope, sealed under the key of today. Raises EnvelopeError."""
+    try:
+        return _box().rotate(token.encode()).decode()
+    except InvalidToken as error:
+        raise EnvelopeError("this envelope was sealed under another key") from error

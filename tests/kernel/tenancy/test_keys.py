@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+
 import pytest
 
 from kernel.tenancy import keys
@@ -43,3 +46,43 @@ def test_passwords_and_other_keys_differ_by_login_purpose_and_key(monkeypatch):
     words.add(keys.password("oem"))
     assert len(words) == 6
     assert keys.password("oem") != before
+
+
+# -- while keys rotate -------------------------------------------------------------------------------------------
+
+
+def test_without_a_rotation_there_is_one_of_each():
+    assert keys.passwords("oem") == [keys.password("oem")]
+    assert keys.all_derived("DEALERS", "x") == [keys.derived("DEALERS", "x")]
+
+
+def test_what_was_made_with_the_keys_before_can_still_be_opened(monkeypatch):
+    password, derived = keys.password("oem"), keys.derived("PORTAL", "x")
+    monkeypatch.setenv("DEALERNET_KEY_PORTAL_PREVIOUS", os.environ["DEALERNET_KEY_PORTAL"])
+    monkeypatch.setenv("DEALERNET_KEY_PORTAL", "another")
+    assert keys.passwords("oem")[1:] == [password]
+    assert keys.password("oem") != password
+    assert keys.all_derived("PORTAL", "x")[1:] == [derived]
+
+
+def test_a_running_process_learns_of_new_keys_from_its_file(monkeypatch, tmp_path):
+    before = keys.password("oem")
+    file = tmp_path / "keys.json"
+    monkeypatch.setenv("DEALERNET_KEYS_FILE", str(file))
+    assert keys.password("oem") == before, "a file that is not there yet says nothing"
+    file.write_text(json.dumps({"DEALERNET_KEY_PORTAL": "another"}))
+    after = keys.password("oem")
+    assert after != before
+    assert keys.password("oem") == after
+    file.write_text(json.dumps({"DEALERNET_KEY_PORTAL": "a third"}))
+    os.utime(file, ns=(1, 1))
+    assert keys.password("oem") not in (before, after)
+    assert keys.holds("DEALERS"), "what the file does not name comes from the environment"
+
+
+def test_a_lasting_key_is_the_one_of_the_first_day(monkeypatch):
+    first = keys.lasting("DEALERS", "pseudonyms")
+    assert first == keys.derived("DEALERS", "pseudonyms")
+    monkeypatch.setenv("DEALERNET_KEY_DEALERS", "another")
+    monkeypatch.setenv("DEALERNET_KEY_LASTING_PSEUDONYMS", first.hex())
+    assert keys.lasting("DEALERS", "pseudonyms") == first

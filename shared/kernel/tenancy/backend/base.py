@@ -13,6 +13,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.asyncio import async_unsafe
 from django_tenants.postgresql_backend import base as django_tenants_base
+from psycopg2 import OperationalError
 
 from kernel.tenancy import keys
 from kernel.tenancy.bindings import UNBOUND, Binding, Owner, WallError, current
@@ -121,7 +122,7 @@ class DatabaseWrapper(django_tenants_base.DatabaseWrapper):
     def get_connection_params(self) -> dict[str, Any]:
         params = super().get_connection_params()
         params["user"] = self._binding.login
-        params["password"] = keys.password(self._binding.login)
+        params["password"] = keys.password(self._binding.login)  # also where the pool has a connection: no key, no way
         if isinstance(self._binding, Owner):
             params["options"] = f"-c search_path={self._binding.schema},public"
         return params
@@ -135,7 +136,15 @@ class DatabaseWrapper(django_tenants_base.DatabaseWrapper):
                     cursor.execute(f'SET search_path = "{self._binding.schema}", public')
             self.isolation_level = django_tenants_base.original_backend.IsolationLevel.READ_COMMITTED
             return raw
-        return pool.connect(super().get_new_connection, {"conn_params": conn_params})
+        *before, last = keys.passwords(self._binding.login)
+        for password in before:
+            try:
+                return pool.connect(super().get_new_connection, {"conn_params": {**conn_params, "password": password}})
+            except OperationalError as error:
+                # While keys rotate the server may still know the password before.
+                if "password authentication failed" not in str(error):
+                    raise
+        return pool.connect(super().get_new_connection, {"conn_params": {**conn_params, "password": last}})
 
     def connect(self) -> None:
         super().connect()

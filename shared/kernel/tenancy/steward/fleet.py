@@ -278,8 +278,9 @@ def fence(kind: str, schema: str, problem: str) -> None:
 
 def bring_forward(state: SchemaState, how: Leap | None) -> str:
     """Bring one schema to this release. Returns what went wrong, or nothing. Waits for those who hold locks."""
-    pause = PAUSE
-    for left in range(TRIES - 1, -1, -1):
+    left, pause = TRIES, PAUSE
+    while True:
+        left -= 1
         try:
             if how is None or not _leap(state, how):
                 _step(state.kind, state.schema_name)
@@ -290,7 +291,6 @@ def bring_forward(state: SchemaState, how: Leap | None) -> str:
             pause = min(pause * 2, LONGEST_PAUSE)
         else:
             return ""
-    raise AssertionError("the last try returns")
 
 
 def _passing(error: Exception) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg2
-from django.conf import settings
 from django.db import connection, transaction
 from psycopg2 import sql
 
@@ -61,14 +61,40 @@ CLOSED_FUNCTIONS = (
 
 
 def superuser(dbname: str) -> Any:
-    database = settings.DATABASES["default"]
-    raw = psycopg2.connect(
-        host=connection.settings_dict["HOST"] or None,
-        port=connection.settings_dict["PORT"] or None,
-        user=os.environ.get("DEALERNET_SUPERUSER", "postgres"),
-        password=os.environ.get("DEALERNET_KEY_SUPERUSER") or None,
-        dbname=dbname or database["NAME"],
-    )
+    """A connection of the server's superuser. Needs its key."""
+    return _connected(os.environ.get("DEALERNET_SUPERUSER", "postgres"), _superusers_passwords(), dbname)
+
+
+def _superusers_passwords() -> list[str | None]:
+    if not keys.holds("SUPERUSER"):
+        return [None]  # a socket that asks for none
+    return [key.decode() for key in keys.secrets("SUPERUSER")]
+
+
+def open_connection() -> Any:
+    """A connection of the owner that belongs to nobody's binding: for locks that outlast a piece of work."""
+    return _connected("owner", list(keys.passwords("owner")), connection.settings_dict["NAME"])
+
+
+def _connected(user: str, passwords: Sequence[str | None], dbname: str) -> Any:
+    """While keys rotate the server may still know the password before."""
+    where = {
+        "host": connection.settings_dict["HOST"] or None,
+        "port": connection.settings_dict["PORT"] or None,
+        "user": user,
+        "dbname": dbname,
+    }
+    *before, last = passwords
+    raw = None
+    for password in before:
+        try:
+            raw = psycopg2.connect(**where, password=password)
+            break
+        except psycopg2.OperationalError as error:
+            if "password authentication failed" not in str(error):
+                raise
+    if raw is None:
+        raw = psycopg2.connect(**where, password=last)
     raw.autocommit = True
     return raw
 
@@ -99,19 +125,6 @@ def set_up_login(cursor: Any, name: str, limits_of: str) -> None:
                 sql.Identifier(name), sql.Identifier(setting), sql.SQL(", ").join(map(sql.Literal, values))
             )
         )
-
-
-def open_connection() -> Any:
-    """A connection of the owner that belongs to nobody's binding: for locks that outlast a piece of work."""
-    raw = psycopg2.connect(
-        host=connection.settings_dict["HOST"] or None,
-        port=connection.settings_dict["PORT"] or None,
-        user="owner",
-        password=keys.password("owner"),
-        dbname=connection.settings_dict["NAME"],
-    )
-    raw.autocommit = True
-    return raw
 
 
 def create_roles_and_database() -> None:
@@ -166,6 +179,20 @@ def _close_catalogues(cursor: Any) -> None:
     for (function,) in cursor.fetchall():
         cursor.execute(f"REVOKE ALL ON FUNCTION pg_catalog.{function} FROM PUBLIC")
         cursor.execute(f"GRANT EXECUTE ON FUNCTION pg_catalog.{function} TO owner")
+
+
+def change_superuser() -> None:
+    """Give the server's superuser the password of today's key, where it is ours to give (the embedded server's)."""
+    if not keys.holds("SUPERUSER") or len(keys.secrets("SUPERUSER")) < 2:
+        return
+    admin = superuser("postgres")
+    try:
+        with admin.cursor() as cursor:
+            cursor.execute(
+                sql.SQL("ALTER ROLE CURRENT_USER PASSWORD {}").format(sql.Literal(keys.secret("SUPERUSER").decode()))
+            )
+    finally:
+        admin.close()
 
 
 def repair_logins(arguments: dict[str, Any], progress: Progress = lambda step: None) -> int:
