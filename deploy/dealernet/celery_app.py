@@ -53,6 +53,12 @@ app.conf.update(
             "schedule": crontab(minute=20),  # a day closes at each dealership's own midnight
             "options": {"queue": "dealers"},
         },
+        "exports: made and deleted": {
+            "task": "tenancy.fan_out",
+            "args": ["organisation.tidy_exports"],
+            "schedule": 300.0,
+            "options": {"queue": "dealers", "expires": 300},
+        },
         "clearing: portal": {"task": "kernel.accounts.tidy_portal", "schedule": 300.0, "options": {"queue": "portal"}},
         "clearing: dealers": {
             "task": "tenancy.fan_out",

@@ -267,6 +267,12 @@ TRUSTED_PROXY_HOPS = int(os.environ.get("DEALERNET_PROXY_HOPS", "1" if PROCESS.e
 # How long a dealership has to answer a lead that it is offered.
 RESPOND_MINUTES = _number("DEALERNET_RESPOND_MINUTES", 30)
 
+# Exports of everything: how many a dealership may make in 24 hours, and how long each can be fetched.
+EXPORTS_A_DAY = _number("DEALERNET_EXPORTS_A_DAY", 4)
+EXPORT_KEPT_DAYS = _number("DEALERNET_EXPORT_KEPT_DAYS", 7)
+# How long the data of a dealership that left is kept before it may be deleted.
+DROP_AFTER_DAYS = _number("DEALERNET_DROP_AFTER_DAYS", 180)
+
 SILENCED_SYSTEM_CHECKS = [
     # a login is unique whatever its case, by a constraint on Lower(login) that the check does not see
     "auth.W004",

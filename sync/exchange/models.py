@@ -12,6 +12,7 @@ from django.utils.translation import pgettext_lazy
 from kernel.contracts import Level, Purpose
 from kernel.fields import IdentityField
 from kernel.ids import new_id
+from kernel.moving.rules import Moves
 from kernel.tenancy.grants import Grants
 
 
@@ -169,6 +170,11 @@ class InboxPayload(models.Model):
     """What arrived; `id` is the message's."""
 
     grants = Grants(own="rd", courier="ra")
+    #: Before it is applied, an offer's payload names a person whom nobody here may read yet.
+    moves = Moves(
+        only="EXISTS (SELECT 1 FROM {schema}.exchange_inbox i WHERE i.id = t.id AND i.contract <> 'SalesLead')",
+        why="offers of leads name people who are not this dealership's customers before it has accepted",
+    )
 
     id = models.UUIDField(primary_key=True)
     body = models.JSONField()

@@ -652,11 +652,21 @@ def _bookkeeping(side: Side, living: Living) -> None:
     living["message"] = str(Ledger.objects.order_by("number")[0].pk)
     if side.slug != "portal":
         living["message_owner"] = str(Ledger.objects.filter(contract="Owner").order_by("number")[0].pk)
+        _export(side, living)
     _parked(living)
     put_in_outbox(
         to=f"somebody@{side.slug}.example", subject=canary(side.slug, "accounts_outboxmail", "subject"), body="-"
     )
     _tokens_and_sessions(side, living)
+
+
+def _export(side: Side, living: Living) -> None:
+    from dealer.organisation import exporting
+    from dealer.organisation.actions import request_export
+
+    export = request_export(actor=side.actor("general_manager"))
+    exporting.make(export.pk)
+    living["export"] = str(export.pk)
 
 
 def _parked(living: Living) -> None:

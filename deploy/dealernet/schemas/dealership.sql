@@ -1,7 +1,7 @@
 -- Every schema of the kind "dealership", migration by migration.
 -- Recorded from the migrations by `make schemas`; not written by hand.
--- migrations a7ccc2595c428e51a4a608f720c103615a277d74a03379e8d66cd2dc0c181fae
--- structure 95917d37c24053bbf75eeb57c28c47527c351d940fbc2d10bd41641958af65d8
+-- migrations 1b63af1cca8563fce51eeef78d3e03041c2dc7c968b870ba3fec737f96562aa8
+-- structure deec3ae24ab40b9e194c65a67cb37f4833dbe518bd76f5d05c90b040a4f0092c
 
 -- migration accounts.0001_initial sql
 CREATE TABLE "accounts_user" ("password" varchar(128) NOT NULL, "last_login" timestamp with time zone NULL, "id" uuid NOT NULL PRIMARY KEY, "login" varchar(64) NOT NULL, "name" varchar(120) NOT NULL, "email" varchar(254) NOT NULL, "phone" varchar(32) NOT NULL, "role" varchar(32) NOT NULL, "language" varchar(8) NOT NULL, "is_active" boolean NOT NULL, "password_changed_at" timestamp with time zone NULL, "invited_at" timestamp with time zone NULL, "retired_at" timestamp with time zone NULL, "last_seen" timestamp with time zone NULL, "created_at" timestamp with time zone DEFAULT (STATEMENT_TIMESTAMP()) NOT NULL);
@@ -168,6 +168,11 @@ CREATE INDEX "organisation_employee_department_id_15fb9a83" ON "organisation_emp
 CREATE INDEX "organisation_employee_site_id_5e3054c2" ON "organisation_employee" ("site_id");
 -- next
 CREATE INDEX "organisation_employee_dept" ON "organisation_employee" ("department_id", "active");
+
+-- migration organisation.0002_exports sql
+CREATE TABLE "organisation_export" ("id" uuid NOT NULL PRIMARY KEY, "state" varchar(8) NOT NULL, "asked_by_id" uuid NULL, "asked_by_name" varchar(120) NOT NULL, "asked_at" timestamp with time zone NOT NULL, "tables" smallint NOT NULL CHECK ("tables" >= 0), "tables_done" smallint NOT NULL CHECK ("tables_done" >= 0), "rows" bigint NOT NULL CHECK ("rows" >= 0), "file" varchar(80) NOT NULL, "sha256" varchar(64) NOT NULL, "bytes" bigint NOT NULL CHECK ("bytes" >= 0), "problem" varchar(300) NOT NULL, "finished_at" timestamp with time zone NULL, "expires_at" timestamp with time zone NULL);
+-- next
+CREATE INDEX "organisation_export_state" ON "organisation_export" ("state", "asked_at" DESC);
 
 -- migration stock.0001_initial sql
 CREATE TABLE "stock_stockvehicle" ("id" uuid NOT NULL PRIMARY KEY, "vin" varchar(17) NOT NULL UNIQUE, "brand" varchar(40) NOT NULL, "series" varchar(40) NOT NULL, "model" varchar(60) NOT NULL, "variant" varchar(60) NOT NULL, "colour" varchar(40) NOT NULL, "list_price" numeric(14, 2) NULL, "currency" varchar(3) NOT NULL, "location" varchar(80) NOT NULL, "state" varchar(12) NOT NULL, "arrived_on" date NULL, "held_for" uuid NULL, "held_until" date NULL, "delivered_on" date NULL, "created_at" timestamp with time zone NOT NULL, "updated_at" timestamp with time zone NOT NULL);

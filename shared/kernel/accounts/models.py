@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from kernel import clock
 from kernel.accounts.roles import RIGHTS, Right, Role
 from kernel.ids import new_id
+from kernel.moving.rules import Moves
 from kernel.tenancy.grants import DELETABLE
 
 LANGUAGES = [("zh-hans", "简体中文"), ("zh-hant", "繁體中文"), ("en", "English")]
@@ -66,6 +67,8 @@ class User(AbstractBaseUser):
     REQUIRED_FIELDS: ClassVar[list[str]] = ["name", "role"]
 
     objects = UserManager()
+    #: Whoever takes the export sees no password, not even hashed; at a new place everybody chooses one.
+    moves = Moves(blank={"password": ("'!'", "passwords stay; people are invited anew")})
 
     class Meta:
         ordering = ("name", "id")
@@ -141,6 +144,7 @@ class Session(models.Model):
     expires_at = models.DateTimeField()
 
     grants = DELETABLE
+    moves = Moves(stays="sign-ins are good at one place only")
 
     class Meta:
         ordering = ("-last_seen", "id")
@@ -160,6 +164,8 @@ class Token(models.Model):
     expires_at = models.DateTimeField(_("Valid until"), null=True)
     last_used_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
+
+    moves = Moves(stays="tokens, hashed or not, are good at one place only")
 
     class Meta:
         ordering = ("-created_at", "id")
@@ -188,6 +194,12 @@ class OutboxMail(models.Model):
     next_try_at = models.DateTimeField(default=clock.now)
     sent_at = models.DateTimeField(null=True)
     recorded_at = models.DateTimeField(db_default=Now())
+
+    moves = Moves(
+        blank={"body": ("''", "mails hold links that sign in")},
+        only="t.state <> 'waiting'",
+        why="a mail that waits to be sent stays and is sent from here",
+    )
 
     class Meta:
         ordering = ("-at", "id")

@@ -102,6 +102,7 @@ class Right(StrEnum):
     CATALOGUE_WRITE = "catalogue_write"
     FINANCE_READ = "finance_read"
     AUDIT_READ = "audit_read"
+    EVERYTHING_EXPORT = "everything_export"
 
 
 PORTAL_ROLES = frozenset(
@@ -186,6 +187,7 @@ RIGHTS: dict[Role, frozenset[Right]] = {
             R.INSIGHT_READ,
             R.FINANCE_READ,
             R.AUDIT_READ,
+            R.EVERYTHING_EXPORT,
         }
     ),
     Role.SALES_MANAGER: frozenset(

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from kernel.ids import new_id
+from kernel.moving.rules import Moves
 from kernel.tenancy.grants import DELETABLE
 
 
@@ -28,6 +29,7 @@ class StoredAnswer(models.Model):
     expires_at = models.DateTimeField()
 
     grants = DELETABLE
+    moves = Moves(stays="answers to programs' repeated requests, kept for a day")
 
     class Meta:
         ordering = ("-created_at", "id")

@@ -4,26 +4,36 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, timedelta
 from typing import IO, Any
 from uuid import UUID
 from zoneinfo import available_timezones
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from dealer.organisation import logos
-from dealer.organisation.models import Department, DepartmentKind, Duty, Employee, Profile, Site
+from dealer.organisation import exporting, logos
+from dealer.organisation.models import (
+    Department,
+    DepartmentKind,
+    Duty,
+    Employee,
+    Export,
+    ExportState,
+    Profile,
+    Site,
+)
 from dealer.organisation.queries import forget_profile
-from kernel import audit
+from kernel import audit, clock
 from kernel.accounts.actors import Actor
 from kernel.accounts.models import LANGUAGES, User
 from kernel.accounts.roles import Right
 from kernel.automotive import phone as phones
-from kernel.errors import FieldError, Invalid
+from kernel.errors import Conflict, FieldError, Invalid
 from kernel.money import SYMBOLS
 from kernel.ui.branding import ENOUGH, HEX, contrast, readable_on
 
@@ -246,3 +256,33 @@ def set_employee(
             after=after,
         )
     return employee
+
+
+# -- taking everything along
+
+
+@transaction.atomic
+def request_export(*, actor: Actor) -> Export:
+    """Ask for everything of this dealership as one file; a worker writes it.
+
+    Raises Conflict `export_running` while one is being made, `too_many_exports` after the day's number.
+    """
+    actor.require(Right.EVERYTHING_EXPORT)
+    Profile.objects.select_for_update().get()  # two requests take turns
+    if Export.objects.filter(state__in=(ExportState.WAITING, ExportState.RUNNING)).exists():
+        raise Conflict("export_running", _("An export is being made already."))
+    today = Export.objects.filter(asked_at__gt=clock.now() - timedelta(days=1))
+    if today.count() >= settings.EXPORTS_A_DAY:
+        raise Conflict("too_many_exports", _("That was the last export for today. Try again tomorrow."))
+    export = Export.objects.create(asked_by_id=actor.id, asked_by_name=actor.name[:120], asked_at=clock.now())
+    audit.record(actor=actor, action="organisation.request_export", obj=export)
+    transaction.on_commit(lambda: exporting.hint(export))
+    return export
+
+
+@transaction.atomic
+def note_download(*, actor: Actor, export: Export) -> None:
+    """Write down that somebody takes a file with everything away."""
+    actor.require(Right.EVERYTHING_EXPORT)
+    after = {"file": export.file, "rows": export.rows, "sha256": export.sha256}
+    audit.record(actor=actor, action="organisation.download_export", obj=export, after=after)

@@ -11,6 +11,7 @@ from django.utils.translation import pgettext_lazy
 
 from kernel.accounts.models import LANGUAGES, User
 from kernel.ids import new_id
+from kernel.moving.rules import Moves
 
 
 class Profile(models.Model):
@@ -129,3 +130,54 @@ class Employee(models.Model):
 
     def __str__(self) -> str:
         return str(self.user)
+
+
+class ExportState(models.TextChoices):
+    """How far an export is."""
+
+    WAITING = "waiting", pgettext_lazy("export", "Waiting")
+    RUNNING = "running", pgettext_lazy("export", "Being written")
+    DONE = "done", pgettext_lazy("export", "Ready")
+    FAILED = "failed", pgettext_lazy("export", "Failed")
+    EXPIRED = "expired", pgettext_lazy("export", "Deleted")
+
+
+#: Which state may follow which. One whose worker died is written from the start: running may follow running.
+EXPORT_TRANSITIONS: dict[str, set[str]] = {
+    ExportState.WAITING: {ExportState.RUNNING},
+    ExportState.RUNNING: {ExportState.RUNNING, ExportState.DONE, ExportState.FAILED},
+    ExportState.DONE: {ExportState.EXPIRED},
+    ExportState.FAILED: set(),
+    ExportState.EXPIRED: set(),
+}
+
+
+class Export(models.Model):
+    """Everything of this dealership as one file, made on demand and deleted when its time is over.
+
+    `file` is its name among the dealership's files, `bytes` its size; `tables_done` of `tables` says how far it is.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    state = models.CharField(_("State"), max_length=8, choices=ExportState.choices, default=ExportState.WAITING)
+    asked_by_id = models.UUIDField(null=True)
+    asked_by_name = models.CharField(max_length=120)
+    asked_at = models.DateTimeField()
+    tables = models.PositiveSmallIntegerField(default=0)
+    tables_done = models.PositiveSmallIntegerField(default=0)
+    rows = models.PositiveBigIntegerField(default=0)
+    file = models.CharField(max_length=80, blank=True)
+    sha256 = models.CharField(max_length=64, blank=True)
+    bytes = models.PositiveBigIntegerField(default=0)
+    problem = models.CharField(max_length=300, blank=True)
+    finished_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(null=True)
+
+    moves = Moves(stays="exports are not part of exports")
+
+    class Meta:
+        ordering = ("-asked_at", "id")
+        indexes: ClassVar = [models.Index(fields=["state", "-asked_at"], name="organisation_export_state")]
+
+    def __str__(self) -> str:
+        return self.file or str(self.id)

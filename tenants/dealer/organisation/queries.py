@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.core.cache import cache
 from django.db.models import QuerySet
 
-from dealer.organisation.models import Employee, Profile, Site
+from dealer.organisation.models import Employee, Export, ExportState, Profile, Site
+from kernel import clock
 from kernel.accounts.access import find
 from kernel.accounts.models import User
 from kernel.accounts.roles import Right
@@ -50,3 +51,15 @@ def access_person_for_editing(id: str, user: User) -> User:
 
 def employee_of(user: User) -> Employee | None:
     return Employee.objects.filter(user=user).select_related("department", "site").first()
+
+
+def exports() -> QuerySet[Export]:
+    """Exports of everything, the latest first."""
+    return Export.objects.all()
+
+
+def access_export_for_download(id: str, user: User) -> Export:
+    """A finished export whose time is not over, for those who may take everything along. Raises Missing."""
+    if not user.has(Right.EVERYTHING_EXPORT):
+        raise Missing()
+    return find(exports().filter(state=ExportState.DONE, expires_at__gt=clock.now()), id)

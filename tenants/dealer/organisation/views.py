@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
+from django.conf import settings as conf
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -15,17 +16,20 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from dealer.organisation import actions, logos, queries
+from dealer.organisation import actions, exporting, logos, queries
 from dealer.organisation.forms import EmployeeForm, LogoForm, ProfileForm, SiteForm
-from dealer.organisation.models import Duty
+from dealer.organisation.models import Duty, ExportState
 from dealer.organisation.search import target_for
 from dealer.organisation.today import worklist
 from kernel.accounts.access import find, open_to_all, requires, signed_in
 from kernel.accounts.actors import Actor
 from kernel.accounts.models import User
 from kernel.accounts.roles import Right, Role
-from kernel.errors import Invalid, Missing
+from kernel.errors import Conflict, Invalid, Missing
+from kernel.ui import states
 from kernel.ui.lists import Choice, Column, ListPage, Search
+
+states.register({"running": "info", "waiting": "info"}, kind="export")
 
 page = require_http_methods(["GET", "HEAD", "POST"])
 #: Keys of the navigation that are no jobs of their own.
@@ -132,6 +136,45 @@ def site(request: HttpRequest, id: str = "") -> HttpResponseBase:
             messages.success(request, _("Saved."))
             return redirect("organisation:settings")
     return render(request, "organisation/site.html", {"form": form, "site": found}, status=_status(form))
+
+
+# -- taking everything along
+
+
+@requires(Right.EVERYTHING_EXPORT)
+@page
+def exports(request: HttpRequest) -> HttpResponseBase:
+    """Everything of this dealership as one file: ask for it, watch it grow, fetch it."""
+    if request.method == "POST":
+        try:
+            actions.request_export(actor=Actor.of(request.user))
+        except Conflict as refusal:
+            messages.error(request, str(refusal))
+        return redirect("organisation:exports")
+    rows = list(queries.exports()[:20])
+    context = {
+        "exports": rows,
+        "open": next((row for row in rows if row.state in (ExportState.WAITING, ExportState.RUNNING)), None),
+        "kept_days": conf.EXPORT_KEPT_DAYS,
+        "a_day": conf.EXPORTS_A_DAY,
+    }
+    partial = request.headers.get("HX-Request") == "true"
+    return render(request, "organisation/_exports.html" if partial else "organisation/exports.html", context)
+
+
+@requires(Right.EVERYTHING_EXPORT)
+@require_GET
+def download_export(request: HttpRequest, id: str) -> HttpResponseBase:
+    """The file. That it was taken away is written down."""
+    export = queries.access_export_for_download(id, request.user)
+    try:
+        file = exporting.path_of(export).open("rb")
+    except OSError:
+        raise Missing() from None
+    actions.note_download(actor=Actor.of(request.user), export=export)
+    response = FileResponse(file, as_attachment=True, filename=export.file, content_type="application/zip")
+    response["Cache-Control"] = "private, no-store"
+    return response
 
 
 # -- people

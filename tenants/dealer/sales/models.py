@@ -21,6 +21,7 @@ from kernel.automotive.temperature import Temperature
 from kernel.fields import IdentityField
 from kernel.ids import new_id
 from kernel.money import DEFAULT_CURRENCY
+from kernel.moving.rules import Moves
 from kernel.reference.queries import car_name
 from kernel.tenancy.grants import Grants
 
@@ -166,6 +167,8 @@ class Lead(models.Model):
     first_contact_at = models.DateTimeField(null=True)
     recorded_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField()
+
+    moves = Moves(blank={"envelope": ("''", "sealed under a key of the place where the lead was offered")})
 
     class Meta:
         ordering = ("-offered_at", "id")
