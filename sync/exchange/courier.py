@@ -47,7 +47,8 @@ def parties() -> dict[UUID, Party]:
     """Every member whose mailbox exists, by id, but those an upgrade to this release fenced off: their mail waits.
     Called bound to the courier."""
     fenced = Q(fenced_by__in=[rendering.wanted(kind) for kind in Kind.values])
-    rows = Tenant.objects.exclude(state=State.JOINING).exclude(fenced).values_list("id", "schema_name", "kind")
+    gone = Q(state__in=(State.JOINING, State.DROPPED))
+    rows = Tenant.objects.exclude(gone).exclude(fenced).values_list("id", "schema_name", "kind")
     return {id_: Party(id_, schema, kind == Kind.MANUFACTURER) for id_, schema, kind in rows}
 
 

@@ -78,6 +78,13 @@ def drain(*, before: datetime | None = None) -> int:
             return applied
 
 
+def can_apply(sender: UUID) -> bool:
+    """Whether anything of a sender waits that nothing holds up. Called bound to the receiver."""
+    with connection.cursor() as cursor:
+        cursor.execute(_NEXT.replace("WHERE", "WHERE i.sender = %s AND", 1), [sender, None, None, 1])
+        return cursor.fetchone() is not None
+
+
 def take_a_turn(seconds: float) -> bool:
     """Apply what waits, batch by batch; True when the time was over before the end. Called bound to the receiver."""
     end = time.monotonic() + seconds

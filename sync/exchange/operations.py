@@ -9,7 +9,7 @@ from django.db import connection
 
 from exchange.courier import _COLUMNS, Party, parties
 from kernel.tenancy.bindings import Courier, Dealer, Portal, bound
-from kernel.tenancy.models import Tenant
+from kernel.tenancy.models import Move, Tenant
 
 
 def status() -> dict[str, Any]:
@@ -51,6 +51,17 @@ def _pairs(everyone: dict[UUID, Party]) -> list[tuple[Party, Party]]:
     return [(d, portal) for d in dealers] + [(portal, d) for d in dealers]
 
 
+NOTHING_ELSEWHERE = (0, 0)
+
+
+def _carried_elsewhere() -> dict[UUID, tuple[int, int]]:
+    """By dealership that was imported: the last numbers of its ledger and its inbox that another installation carried.
+    The other side of those is not here. Called bound to the courier."""
+    rows = Move.objects.filter(kind=Move.Kind.IMPORT).order_by("at")
+    return {tenant: (sent, received) for tenant, sent, received in rows.values_list(
+        "tenant_id", "ledger_number", "inbox_number")}  # fmt: skip
+
+
 #: A message delivered, answered, or known to one side only. Receipts are not answered, so theirs is no difference.
 _DIFFERENCES = """
 SELECT coalesce(l.id, i.id), CASE
@@ -60,8 +71,10 @@ SELECT coalesce(l.id, i.id), CASE
     ELSE 'not_answered' END,
     coalesce(l.contract, i.contract)
 FROM (SELECT * FROM "{sender}".exchange_ledger
-      WHERE receiver = %(receiver)s AND state IN ('delivered', 'applied', 'refused', 'skipped')) l
-FULL JOIN (SELECT * FROM "{receiver}".exchange_inbox WHERE sender = %(sender)s) i ON i.id = l.id
+      WHERE receiver = %(receiver)s AND state IN ('delivered', 'applied', 'refused', 'skipped')
+        AND number > %(sent_elsewhere)s) l
+FULL JOIN (SELECT * FROM "{receiver}".exchange_inbox WHERE sender = %(sender)s
+             AND number > %(received_elsewhere)s) i ON i.id = l.id
 WHERE i.id IS NULL OR l.id IS NULL OR l.commitment <> i.commitment
    OR (l.contract <> 'Receipt' AND i.state IN ('applied', 'skipped') AND l.state = 'delivered'
        AND i.applied_at < clock_timestamp() - make_interval(secs => %(grace)s))
@@ -81,9 +94,16 @@ def reconcile(*, grace: float = 0.0) -> dict[str, Any]:
         everyone = parties()
         slugs = dict(Tenant.objects.values_list("id", "slug"))
         with connection.cursor() as cursor:
+            elsewhere = _carried_elsewhere()
             for sender, receiver in _pairs(everyone):
                 names = {"sender": sender.schema, "receiver": receiver.schema}
-                values: dict[str, Any] = {"sender": sender.id, "receiver": receiver.id, "grace": grace}
+                values: dict[str, Any] = {
+                    "sender": sender.id,
+                    "receiver": receiver.id,
+                    "grace": grace,
+                    "sent_elsewhere": elsewhere.get(sender.id, NOTHING_ELSEWHERE)[0],
+                    "received_elsewhere": elsewhere.get(receiver.id, NOTHING_ELSEWHERE)[1],
+                }
                 cursor.execute(
                     f'SELECT count(*) FROM "{receiver.schema}".exchange_inbox WHERE sender = %s', [sender.id]
                 )
@@ -110,23 +130,27 @@ def replay() -> int:
     new = 0
     with bound(Courier()):
         everyone = parties()
+        elsewhere = _carried_elsewhere()
         with connection.cursor() as cursor:
             for sender, receiver in _pairs(everyone):
+                sent = elsewhere.get(sender.id, NOTHING_ELSEWHERE)[0]
                 cursor.execute(
                     f'INSERT INTO "{receiver.schema}".exchange_inboxpayload (id, body) '
                     f'SELECT p.id, p.body FROM "{sender.schema}".exchange_payload p '
                     f'JOIN "{sender.schema}".exchange_ledger l USING (id) '
                     f"WHERE l.receiver = %s AND l.state IN ('delivered', 'applied', 'refused', 'skipped') "
+                    f"AND l.number > %s "
                     f'AND NOT EXISTS (SELECT 1 FROM "{receiver.schema}".exchange_inbox i WHERE i.id = l.id) '
                     f"ON CONFLICT (id) DO NOTHING",
-                    [receiver.id],
+                    [receiver.id, sent],
                 )
                 cursor.execute(
                     f'INSERT INTO "{receiver.schema}".exchange_inbox (sender, {_COLUMNS}) '
                     f'SELECT %s, {_COLUMNS} FROM "{sender.schema}".exchange_ledger '
-                    f"WHERE receiver = %s AND state IN ('delivered', 'applied', 'refused', 'skipped') ORDER BY number "
+                    f"WHERE receiver = %s AND state IN ('delivered', 'applied', 'refused', 'skipped') AND number > %s "
+                    f"ORDER BY number "
                     f"ON CONFLICT (id) DO NOTHING",
-                    [sender.id, receiver.id],
+                    [sender.id, receiver.id, sent],
                 )
                 new += cursor.rowcount
     return new

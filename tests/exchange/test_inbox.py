@@ -192,3 +192,22 @@ def test_messages_of_others_cannot_be_decided(wall, portal):
         for decide in (inbox.retry, lambda id_, actor: inbox.skip(id_, reason="x", actor=actor)):
             with pytest.raises(Missing):
                 decide(uuid4(), actor=admin)
+
+
+def test_whether_anything_of_a_sender_can_be_applied(committed, portal, north, south, taken):
+    _calls, fails = taken
+    fails[1] = Refuse("unlucky")
+    failing = uuid4()
+    with portal.bound():
+        assert not inbox.can_apply(north.id)
+    send(north, subject=failing, day=1)
+    courier.sweep()
+    with portal.bound():
+        assert inbox.can_apply(north.id)
+        assert not inbox.can_apply(south.id)
+        inbox.drain()
+    send(north, subject=failing, day=2)
+    courier.sweep()
+    with portal.bound():
+        # It waits behind one that a person must look at.
+        assert not inbox.can_apply(north.id)

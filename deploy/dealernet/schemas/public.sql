@@ -1,6 +1,6 @@
 -- Every schema of the kind "public", migration by migration.
 -- Recorded from the migrations by `make schemas`; not written by hand.
--- migrations 621ba0949abbd7ad7c9518e4bfee7241e1662018ebeb6fedc1f7e0fddc92c381
+-- migrations 841bde02c6b5e91ddf31e7ee32a438d7c52ac4330f2fefd661215ed560b98de2
 -- structure e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
 
 -- migration reference.0001_initial sql
@@ -105,3 +105,16 @@ ALTER TABLE "tenancy_schemastate" ADD COLUMN "release" varchar(20) DEFAULT '' NO
 ALTER TABLE "tenancy_schemastate" ADD COLUMN "rights" varchar(64) DEFAULT '' NOT NULL;
 -- next
 ALTER TABLE "tenancy_tenant" ADD COLUMN "fenced_by" varchar(64) DEFAULT '' NOT NULL;
+
+-- migration tenancy.0003_moving sql
+ALTER TABLE "tenancy_tenant" ADD COLUMN "drop_after" timestamp with time zone NULL;
+-- next
+ALTER TABLE "tenancy_tenant" ADD COLUMN "dropped_at" timestamp with time zone NULL;
+-- next
+ALTER TABLE "tenancy_tenant" ADD COLUMN "retired_at" timestamp with time zone NULL;
+-- next
+CREATE TABLE "tenancy_move" ("id" uuid NOT NULL PRIMARY KEY, "kind" varchar(10) NOT NULL, "source" varchar(300) NOT NULL, "sha256" varchar(64) NOT NULL, "kept_schema" varchar(63) NOT NULL, "ledger_number" bigint NOT NULL, "inbox_number" bigint NOT NULL, "figures" jsonb NOT NULL, "at" timestamp with time zone DEFAULT (STATEMENT_TIMESTAMP()) NOT NULL, "settled_at" timestamp with time zone NULL, "dropped_at" timestamp with time zone NULL, "tenant_id" uuid NOT NULL);
+-- next
+ALTER TABLE "tenancy_move" ADD CONSTRAINT "tenancy_move_tenant_id_963b7a6e_fk_tenancy_tenant_id" FOREIGN KEY ("tenant_id") REFERENCES "tenancy_tenant" ("id") DEFERRABLE INITIALLY DEFERRED;
+-- next
+CREATE INDEX "tenancy_move_tenant_id_963b7a6e" ON "tenancy_move" ("tenant_id");

@@ -600,6 +600,28 @@ def close_lead(*, lead_id: UUID, reason: str, actor: Actor) -> Lead:
     return lead
 
 
+@transaction.atomic
+def take_back_leads(*, dealership: UUID, reason: str, actor: Actor) -> int:
+    """Take every lead that is offered to a dealership, or open there, back to the desk; returns how many. Repeatable.
+
+    For a dealership that leaves: what it had not handed back itself. Each is recalled there and needs review here, with
+    the reason in its timeline; none is lost, and none is at two.
+    """
+    actor.require(Right.LEADS_ROUTE)
+    held = Lead.objects.filter(dealership=dealership, state__in=[LeadState.OFFERED, *WORKED]).order_by("id")
+    leads = list(held.select_for_update(no_key=True))
+    for lead in leads:
+        before = lead.state
+        _recall(lead, actor=actor)
+        move(lead, "state", LeadState.ROUTED, TRANSITIONS)
+        move(lead, "state", LeadState.NEEDS_REVIEW, TRANSITIONS)
+        lead.dealership = None
+        lead.save(update_fields=["state", "dealership"])
+        _note(lead, "needs_review", actor=actor, dealership=dealership, reason=reason)
+        audit(actor=actor, action="leads.take_back", obj=lead, before={"state": before}, after={"state": lead.state})
+    return len(leads)
+
+
 # -- what dealerships tell -------------------------------------------------------------------------------------
 
 

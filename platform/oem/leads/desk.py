@@ -28,6 +28,7 @@ class Why(models.TextChoices):
     NOBODY_LEFT = "nobody_left", words.REASONS["nobody_left"]
     NOBODY_MAY = "nobody_may", words.REASONS["nobody_may"]
     UNREACHABLE = "dealership_unreachable", words.REASONS["dealership_unreachable"]
+    LEFT = "dealership_left", words.REASONS["dealership_left"]
     ROUTING_FAILED = "routing_failed", words.REASONS["routing_failed"]
     NOT_ROUTED = "not_routed", _("Not routed yet")
     REVIEW = "review", _("A person must look at it")

@@ -64,6 +64,7 @@ REASONS = {
     "nobody_may": _("Nobody may sell this car"),
     "routing_failed": _("The rules could not be applied"),
     "dealership_unreachable": _("The dealership cannot be reached"),
+    "dealership_left": _("The dealership has left the network"),
 }
 
 

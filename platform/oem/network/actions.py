@@ -22,7 +22,7 @@ from kernel.automotive import regions
 from kernel.errors import Conflict, IllegalTransition, Invalid
 from kernel.reference import queries as reference
 from kernel.tenancy import steward
-from kernel.tenancy.models import SIGNED_VERBS, RequestState, StewardRequest, StewardSignature, Tenant
+from kernel.tenancy.models import SIGNED_VERBS, RequestState, State, StewardRequest, StewardSignature, Tenant
 from kernel.transitions import move
 from oem.network import tasks
 from oem.network.models import TRANSITIONS, Capability, Dealership, DealershipState, Site, Territory
@@ -85,7 +85,7 @@ def add_dealership(
 ) -> Joining:
     """Enter a dealership and ask the steward to set it up, with its first person, a general manager.
 
-    `brands` are codes it may sell and service from today on. `id` lets a dealership come back with the id it had.
+    `brands` are codes it may sell and service from today on. `id` lets a dealership come with the id it had elsewhere.
     Raises Invalid naming every wrong field.
     """
     actor.require(Right.NETWORK_WRITE)
@@ -95,6 +95,8 @@ def add_dealership(
         dealership.id = id
     problems = _fill(dealership, {"name": name, **master_data}, MASTER_DATA)
     problems |= _slug_problems(slug)
+    if id is not None and Tenant.objects.filter(id=id).exclude(state=State.JOINING).exists():
+        problems["id"] = _("This dealership lives here or has lived here; its id is not used again.")
     if not LOGIN.match(manager_login):
         problems["manager_login"] = _("Use 3 to 64 letters, digits, dots, hyphens or underscores.")
     unknown = [code for code in brands if code not in reference.catalogue().brands]

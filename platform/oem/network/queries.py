@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -80,6 +80,17 @@ def dealership_choices() -> list[tuple[str, str]]:
 def steward_request(dealership: Dealership) -> StewardRequest | None:
     """The steward's request that this dealership's state waits for, or its last one."""
     return StewardRequest.objects.filter(id=dealership.request_id).first() if dealership.request_id else None
+
+
+def directory_entry(dealership: Dealership) -> Tenant | None:
+    """The dealership's row of the directory, with its last move loaded; None before the steward has begun."""
+    return Tenant.objects.filter(id=dealership.id).prefetch_related("moves").first()
+
+
+def leaving_dates(entry: Tenant | None) -> dict[str, datetime]:
+    """When a dealership left, until when its data is kept at least, when it was deleted; only what is so."""
+    names = ("retired_at", "drop_after", "dropped_at")
+    return {name: getattr(entry, name) for name in names if entry is not None and getattr(entry, name)}
 
 
 def host_of(slug: str, *, port: str = "") -> str:

@@ -18,10 +18,14 @@ class State(models.TextChoices):
     JOINING = "joining", _("Joining")
     ACTIVE = "active", _("Active")
     RETIRED = "retired", _("Retired")
+    DROPPED = "dropped", _("Data deleted")
 
 
 class Tenant(TenantMixin):
-    """A member of the network: the manufacturer, or one dealership. `schema_name` is also its login."""
+    """A member of the network: the manufacturer, or one dealership. `schema_name` is also its login.
+
+    The row outlives its schema: id, slug and name of schema and login are never used twice.
+    """
 
     auto_create_schema = False
     auto_drop_schema = False
@@ -37,6 +41,10 @@ class Tenant(TenantMixin):
     #: The checksum that an upgrade could not bring this schema to: processes of that release do not serve it.
     fenced_by = models.CharField(max_length=64, blank=True, default="", db_default="")
     created_at = models.DateTimeField(db_default=Now())
+    retired_at = models.DateTimeField(null=True, blank=True)
+    #: Before this time the steward does not drop the schema of a retired dealership.
+    drop_after = models.DateTimeField(null=True, blank=True)
+    dropped_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["slug"]
@@ -103,6 +111,37 @@ class FleetUpgrade(models.Model):
         ordering = ["-started_at"]
 
 
+class Move(models.Model):
+    """A dealership's data came from a file: imported from another installation, or restored from a backup.
+
+    `ledger_number` and `inbox_number` are the last numbers of messages that were carried in another installation:
+    reconciliation begins after them. `kept_schema` is where a restore put the tables that stood before, until they are
+    dropped. A move without `settled_at` is under way.
+    """
+
+    class Kind(models.TextChoices):
+        IMPORT = "import", _("Imported")
+        RESTORE = "restore", _("Restored from a backup")
+
+    grants = Grants(oem="r", courier="r")
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="moves")
+    kind = models.CharField(max_length=10, choices=Kind)
+    source = models.CharField(max_length=300, blank=True, default="")
+    sha256 = models.CharField(max_length=64, blank=True, default="")
+    kept_schema = models.CharField(max_length=63, blank=True, default="")
+    ledger_number = models.BigIntegerField(default=0)
+    inbox_number = models.BigIntegerField(default=0)
+    figures = models.JSONField(default=dict)
+    at = models.DateTimeField(db_default=Now())
+    settled_at = models.DateTimeField(null=True, blank=True)
+    dropped_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-at"]
+
+
 class RequestState(models.TextChoices):
     WAITING = "waiting", _("Waiting")
     RUNNING = "running", _("Running")
@@ -111,7 +150,7 @@ class RequestState(models.TextChoices):
 
 
 #: What ends something: the steward does it only under a second signature.
-SIGNED_VERBS = frozenset({"retire"})
+SIGNED_VERBS = frozenset({"retire", "drop", "import", "restore", "drop_kept"})
 
 
 class StewardRequest(models.Model):

@@ -373,12 +373,49 @@ def _put_in_force(agreement: Agreement, term: Mapping[str, object], wanted: Leve
 def _end_what_is_not_named(agreement: Agreement, actor: Actor) -> None:
     """Grants of an earlier version that this one, whose terms are in force, does not name: nothing leaves any more."""
     for grant in Grant.objects.select_for_update().exclude(agreement=agreement):
-        before = Level(grant.ceiling)
-        grant.agreement, grant.required = agreement, False
-        grant.template = grant.ceiling = Level.NOTHING
-        grant.changed_at, grant.changed_by_name = clock.now(), actor.name[:120]
-        grant.save()
-        _history(grant, agreement.version, before, actor, stopped=_stop(grant))
+        _end_grant(grant, agreement, actor)
+
+
+def _end_grant(grant: Grant, agreement: Agreement, actor: Actor) -> int:
+    """Let nothing leave under a grant any more; how many messages were stopped."""
+    before = Level(grant.ceiling)
+    grant.agreement, grant.required = agreement, False
+    grant.template = grant.ceiling = Level.NOTHING
+    grant.changed_at, grant.changed_by_name = clock.now(), actor.name[:120]
+    grant.save()
+    stopped = _stop(grant)
+    _history(grant, agreement.version, before, actor, stopped=stopped)
+    return stopped
+
+
+@transaction.atomic
+def end_sharing(*, actor: Actor, note: str, propose_anew: bool = False) -> int:
+    """End every agreement in force: nothing leaves any more, and what waits undelivered is stopped; returns how many
+    messages were. Again it changes nothing.
+
+    For a dealership that leaves the network or came from another one. With `propose_anew` the agreement waits for its
+    signature again, since it was given to somebody else.
+    """
+    actor.require(Right.SHARING_CHANGE)
+    stopped = 0
+    for agreement in Agreement.objects.select_for_update().filter(state=AgreementState.SIGNED):
+        before = {"state": agreement.state, "signed_by": agreement.signed_by_name}
+        move(agreement, "state", AgreementState.REPLACED, AGREEMENT_TRANSITIONS)
+        if propose_anew:
+            agreement.state, agreement.signed_at, agreement.signed_by_id = AgreementState.PROPOSED, None, None
+            agreement.signed_by_name = agreement.signed_by_role = ""
+        agreement.save(update_fields=["state", "signed_at", "signed_by_id", "signed_by_name", "signed_by_role"])
+        for grant in Grant.objects.select_for_update().filter(agreement=agreement):
+            stopped += _end_grant(grant, agreement, actor)
+        audit.record(
+            actor=actor,
+            action="sharing.end",
+            obj=agreement,
+            before=before,
+            after={"state": agreement.state, "stopped": stopped},
+            note=note,
+        )
+    return stopped
 
 
 # -- counts ----------------------------------------------------------------------------------------------------

@@ -450,3 +450,30 @@ def test_lowering_to_nothing_stops_waiting_counts(at_north, manager):
     set_level(manager, "counts")
     assert set_level(manager, "nothing").stopped == 1
     assert Ledger.objects.get(contract="DailyCounts").state == "stopped"
+
+
+# -- the end ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_when_sharing_ends_nothing_leaves_and_what_waits_is_stopped(at_north, consultant, manager, anew):
+    set_level(manager, "full")
+    new_owner(consultant)
+    assert Ledger.objects.filter(contract="Owner", state=LedgerState.RECORDED).count() == 1
+    assert actions.end_sharing(actor=SYSTEM, note="left", propose_anew=anew) == 1
+    assert actions.end_sharing(actor=SYSTEM, note="left", propose_anew=anew) == 0
+    assert not Ledger.objects.filter(state=LedgerState.RECORDED).exists()
+    assert {grant.level for grant in Grant.objects.all()} == {Level.NOTHING}
+    new_owner(consultant, serial=2)
+    assert not Ledger.objects.filter(state=LedgerState.RECORDED).exists()
+    agreement = Agreement.objects.get()
+    assert (agreement.state, agreement.signed_at is None) == ("proposed" if anew else "replaced", anew)
+    assert Entry.objects.filter(action="sharing.end", note="left").count() == 1
+    if anew:
+        actions.sign_agreement(actor=manager, agreement=agreement, ceilings={"LeadOutcome": "full"})
+        assert queries.may_take_leads()
+
+
+def test_only_the_general_manager_ends_sharing(at_north, consultant):
+    with pytest.raises(Forbidden):
+        actions.end_sharing(actor=consultant, note="")

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import logging
 import os
+from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg2
 import pytest
+from django.conf import settings
 from django.db import ProgrammingError, connection
 from django.test.utils import CaptureQueriesContext
 
 from dealer.organisation.models import Profile
+from kernel import clock
 from kernel.accounts.models import User
 from kernel.tenancy import directory, keys, steward
 from kernel.tenancy.bindings import Dealer, Owner, bound, schema_of
 from kernel.tenancy.models import (
     Domain,
+    Move,
     RequestState,
     SchemaState,
     State,
@@ -25,6 +29,7 @@ from kernel.tenancy.models import (
     StewardSignature,
     Tenant,
 )
+from kernel.testing.clocks import at
 
 WEST = UUID("00000000-0000-4000-8000-00000000a003")
 JOINING = {
@@ -156,6 +161,64 @@ def test_a_retired_dealership_is_locked_out_and_stays_so(committed, north, south
     with pytest.raises(psycopg2.OperationalError, match="not permitted to log in"):
         sign_in_to_the_database(north.schema)
     sign_in_to_the_database(south.schema)
+
+
+def test_a_dealership_that_left_keeps_its_data_for_a_time_and_its_names_for_ever(committed, north):
+    steward.provision(JOINING)
+    with pytest.raises(ValueError, match="west is not retired"):
+        steward.drop({"slug": "west"})
+    with bound(Owner()):
+        # As the first release left it: without dates.
+        Tenant.objects.filter(id=WEST).update(state=State.RETIRED)
+    with pytest.raises(steward.TooEarly, match="the data of west is kept until"):
+        steward.drop({"slug": "west"})
+    with bound(Owner()):
+        kept = Tenant.objects.get(id=WEST)
+        assert kept.drop_after - kept.retired_at == timedelta(days=settings.DROP_AFTER_DAYS)
+    steward.retire({"slug": "west", "drop_after_days": 1})
+    with bound(Owner()):
+        assert Tenant.objects.get(id=WEST).drop_after == kept.drop_after
+    with at(kept.drop_after + timedelta(seconds=1)):
+        for _again in range(2):
+            steward.drop({"slug": "west"})
+    steward.retire({"slug": "west"})
+    schema = schema_of(WEST)
+    with bound(Owner()):
+        assert ask(f"SELECT 1 FROM pg_namespace WHERE nspname = '{schema}'") == []
+        assert ask(f"SELECT 1 FROM pg_roles WHERE rolname = '{schema}'") == []
+        assert not SchemaState.objects.filter(schema_name=schema).exists()
+        assert Tenant.objects.get(id=WEST).state == State.DROPPED
+    with pytest.raises(ValueError, match="not used again"):
+        steward.provision(JOINING)
+    with pytest.raises(ValueError, match="west belongs to another dealership, or did"):
+        steward.provision({**JOINING, "id": str(uuid4())})
+
+
+def test_two_dealerships_never_share_a_schema(committed):
+    with bound(Owner()):
+        Tenant.objects.create(kind="dealership", slug="odd", name="Odd", schema_name=schema_of(WEST))
+    with pytest.raises(ValueError, match="the schema name of west belongs to odd already"):
+        steward.provision(JOINING)
+
+
+def test_what_a_restore_set_aside_is_dropped_and_nothing_else(committed, north):
+    with bound(Owner()):
+        ask_nothing(f'CREATE SCHEMA "{north.schema}_until_1"')
+        ask_nothing(f'CREATE SCHEMA "{north.schema}_until_2"')
+        for number, settled in ((1, clock.now()), (2, None)):
+            Move.objects.create(
+                tenant_id=north.id, kind="restore", kept_schema=f"{north.schema}_until_{number}", settled_at=settled
+            )
+    assert steward.drop_kept({"slug": "north"}) == 1
+    assert steward.drop_kept({"slug": "north"}) == 0
+    with bound(Owner()):
+        left = [name for (name,) in ask(f"SELECT nspname FROM pg_namespace WHERE nspname LIKE '{north.schema}%'")]
+        assert sorted(left) == [north.schema, f"{north.schema}_until_2"]
+
+
+def ask_nothing(statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
 
 
 def test_the_manufacturer_cannot_be_retired(committed, portal):

@@ -507,3 +507,33 @@ def test_of_the_same_message_twice_at_once_the_second_answers_with_the_first_one
     assert second == first[0]
     with portal.bound():
         assert (Lead.objects.count(), RawBytes.objects.count()) == (1, 1)
+
+
+def test_what_a_dealership_held_when_it_left_waits_at_the_desk(desk, north):
+    offered, worked = take_in(mail="a@example.com"), take_in(mail="b@example.com")
+    ended, elsewhere = take_in(mail="c@example.com"), take_in(mail="d@example.com")
+    for lead in (offered, worked, ended):
+        actions.route_by_hand(lead_id=lead.id, dealership=north.id, actor=desk)
+    Lead.objects.filter(id=worked.id).update(state=LeadState.CONTRACTED)
+    Lead.objects.filter(id=ended.id).update(state=LeadState.WON)
+    assert actions.take_back_leads(dealership=north.id, reason="dealership_left", actor=SYSTEM) == 2
+    assert actions.take_back_leads(dealership=north.id, reason="dealership_left", actor=SYSTEM) == 0
+    for lead in (offered, worked):
+        lead.refresh_from_db()
+        assert (lead.state, lead.dealership, lead.fence) == (LeadState.NEEDS_REVIEW, None, 2)
+        assert lead.events.order_by("-number")[0].reason == "dealership_left"
+    ended.refresh_from_db()
+    elsewhere.refresh_from_db()
+    assert (ended.state, elsewhere.state) == (LeadState.WON, LeadState.RECEIVED)
+    assert Offer.objects.filter(state=OfferState.RECALLED).count() == 2
+    recalls = [
+        row
+        for row in Ledger.objects.filter(contract="SalesLead")
+        if Payload.objects.get(id=row.id).body["stage"] == "recall"
+    ]
+    assert {row.subject for row in recalls} == {offered.id, worked.id}
+
+
+def test_who_may_not_route_takes_nothing_back(wall, portal, north):
+    with pytest.raises(Forbidden), portal.bound():
+        actions.take_back_leads(dealership=north.id, reason="x", actor=portal.actor("auditor"))

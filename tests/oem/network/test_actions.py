@@ -270,7 +270,15 @@ def test_of_two_who_take_one_address_name_at_once_the_second_is_told(committed, 
         assert Dealership.objects.filter(slug="west").count() == StewardRequest.objects.count() == 1
 
 
-def test_a_dealership_may_come_back_with_the_id_it_had(wall, portal, manager):
+def test_the_id_of_one_that_lives_here_is_not_given_again(wall, portal, manager, north):
+    with portal.bound():
+        with pytest.raises(Invalid) as caught:
+            actions.add_dealership(actor=manager, id=north.id, slug="fresh", name="Another")
+        assert caught.value.fields.keys() == {"id"}
+        assert not StewardRequest.objects.exists()
+
+
+def test_a_dealership_may_come_with_the_id_it_had_elsewhere(wall, portal, manager):
     before = UUID("00000000-0000-4000-8000-0000000000c2")
     with portal.bound():
         joining = actions.add_dealership(actor=manager, id=before, slug="west", name="West Auto")

@@ -21,7 +21,7 @@ from kernel.tenancy.steward.logins import (
 from kernel.tenancy.steward.orphans import orphans
 from kernel.tenancy.steward.provisioning import joining_step, provision
 from kernel.tenancy.steward.requests import VERBS, run_forever, sign, work_off_one
-from kernel.tenancy.steward.retiring import retire
+from kernel.tenancy.steward.retiring import TooEarly, close_host, drop, drop_kept, retire
 from kernel.tenancy.steward.schemas import bootstrap, bring_up_portal, bring_up_public
 
 __all__ = [
@@ -31,11 +31,15 @@ __all__ = [
     "LOGIN_SETTINGS",
     "VERBS",
     "CanaryFailed",
+    "TooEarly",
     "bootstrap",
     "bring_up_portal",
     "bring_up_public",
     "change_superuser",
+    "close_host",
     "create_roles_and_database",
+    "drop",
+    "drop_kept",
     "joining_step",
     "open_connection",
     "orphans",

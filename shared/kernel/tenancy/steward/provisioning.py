@@ -44,6 +44,7 @@ def provision(arguments: dict[str, Any], progress: Progress = lambda step: None)
     dealer_id = UUID(arguments["id"])
     schema = schema_of(dealer_id)
     with bound(Owner()):
+        _refuse_used_names(dealer_id, arguments["slug"])
         tenant, _ = Tenant.objects.get_or_create(
             id=dealer_id,
             defaults={
@@ -55,6 +56,8 @@ def provision(arguments: dict[str, Any], progress: Progress = lambda step: None)
         )
         if tenant.state == State.RETIRED:
             raise ValueError(f"{tenant.slug} is retired: its login stays locked")
+        if tenant.state == State.DROPPED:
+            raise ValueError(f"{tenant.slug} has left and its data is deleted: its id and names are not used again")
         if tenant.state == State.ACTIVE:
             return tenant
         reached("member")
@@ -83,3 +86,13 @@ def provision(arguments: dict[str, Any], progress: Progress = lambda step: None)
             tenant.refresh_from_db()
         reached("domain")
     return tenant
+
+
+def _refuse_used_names(dealer_id: UUID, slug: str) -> None:
+    """What once belonged to somebody else never belongs to another: cookies, links and backups still name it."""
+    other = Tenant.objects.filter(slug=slug).exclude(id=dealer_id).first()
+    if other is not None:
+        raise ValueError(f"the address name {slug} belongs to another dealership, or did (it is {other.state})")
+    other = Tenant.objects.filter(schema_name=schema_of(dealer_id)).exclude(id=dealer_id).first()
+    if other is not None:
+        raise ValueError(f"the schema name of {slug} belongs to {other.slug} already")

@@ -18,13 +18,15 @@ from kernel.tenancy.models import SIGNED_VERBS, RequestState, StewardRequest, St
 from kernel.tenancy.steward.fleet import upgrade
 from kernel.tenancy.steward.logins import repair_logins
 from kernel.tenancy.steward.provisioning import provision
-from kernel.tenancy.steward.retiring import retire
+from kernel.tenancy.steward.retiring import drop, drop_kept, retire
 
 log = logging.getLogger(__name__)
 
 VERBS: dict[str, Callable[..., Any]] = {
     "provision": provision,
     "retire": retire,
+    "drop": drop,
+    "drop_kept": drop_kept,
     "upgrade": upgrade,
     "repair_logins": repair_logins,
 }

@@ -30,14 +30,19 @@ _one_at_a_time = threading.Lock()
 
 def go(kind: str, schema: str, script: Script) -> None:
     """Bring one schema to where `script` leads. Runs bound to `Owner(schema)`, outside a transaction."""
-    for step in script.steps:
-        {How.SQL: _sql, How.CONCURRENT: _concurrent, How.DATA: _data}[step.how](step)
-        reached("step")
+    carry_out(script)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
         cursor.execute(";\n".join(rendering.grant_statements(kind, schema)))
         cursor.execute(noting(kind, schema))
     reached("noted")
+
+
+def carry_out(script: Script) -> None:
+    """The steps alone, for a schema that no login is named like. Runs bound to `Owner(schema)`."""
+    for step in script.steps:
+        {How.SQL: _sql, How.CONCURRENT: _concurrent, How.DATA: _data}[step.how](step)
+        reached("step")
 
 
 def _sql(step: Step) -> None:

@@ -17,6 +17,7 @@ from dealer.sales.actions.leads import (
     expire_leads,
     record_outcome,
 )
+from dealer.sales.actions.leaving import hand_back_leads
 from dealer.sales.actions.policy import change_policy
 from dealer.sales.actions.prospects import (
     assign_prospect,
@@ -28,6 +29,7 @@ from dealer.sales.actions.prospects import (
     update_prospect,
 )
 from dealer.sales.actions.quotations import make_quotation, refuse_quotation
+from dealer.sales.actions.retelling import retell
 from dealer.sales.actions.test_drives import book_test_drive, cancel_test_drive, complete_test_drive
 
 __all__ = [
@@ -46,6 +48,7 @@ __all__ = [
     "decline_lead",
     "deliver_vehicle",
     "expire_leads",
+    "hand_back_leads",
     "lose_prospect",
     "make_quotation",
     "mark_instalment_paid",
@@ -55,6 +58,7 @@ __all__ = [
     "refuse_quotation",
     "reject_contract",
     "reopen_prospect",
+    "retell",
     "sign_contract",
     "update_prospect",
 ]
