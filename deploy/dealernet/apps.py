@@ -10,3 +10,4 @@ class DealernetConfig(AppConfig):
 
     def ready(self) -> None:
         import_module("dealernet.celery_app")
+        import_module("dealernet.moving.verbs")

@@ -29,7 +29,10 @@ START_SECONDS = 180.0
 WORKERS = "2"  # processes of each Celery worker
 
 # What a child may take over from our environment besides its own settings; secrets never pass this way.
-_PASSED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR")
+_PASSED = (
+    *("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR"),
+    "PG_BIN",  # the steward dumps and restores with its programs
+)
 _NOT_PASSED = (
     *("DEALERNET_KEY_", "DEALERNET_SECRET", "DEALERNET_SUPERUSER", "DEALERNET_RUN"),
     *("DEALERNET_MAIL_", "DEALERNET_SENDS_MAIL"),

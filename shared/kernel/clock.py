@@ -1,8 +1,8 @@
 """The one clock of event times. Aware datetimes in UTC; nothing else may say what "now" is.
 
-The demo's generator lives through two past years with the product's own actions, so it alone may set this clock
-(the testing kit too). Everyone else reads it. Columns that hold the *recording* time use the database's clock
-(`db_default=Now()`), which nothing here can move.
+The demo's generator lives through two past years with the product's own actions, and a restore lives through the time
+since its backup again; they alone may set this clock (the testing kit too). Everyone else reads it. Columns that hold
+the *recording* time use the database's clock (`db_default=Now()`), which nothing here can move.
 """
 
 import sys
@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 _at: ContextVar[datetime | None] = ContextVar("kernel_clock_at", default=None)
 
-_HOLDERS = ("dealernet.demo", "kernel.testing")
+_HOLDERS = ("dealernet.demo", "dealernet.moving", "kernel.testing")
 
 
 class ClockError(RuntimeError):
@@ -36,7 +36,7 @@ _permits: dict[str, HistoryPermit] = {}
 def allow_history() -> HistoryPermit:
     """Hand out the permit to set the clock; one object for each holder module.
 
-    Callable only from inside `dealernet.demo` and `kernel.testing` (and their submodules).
+    Callable only from inside `dealernet.demo`, `dealernet.moving` and `kernel.testing` (and their submodules).
     Raises ClockError for every other caller.
     """
     caller = sys._getframe(1).f_globals.get("__name__", "")

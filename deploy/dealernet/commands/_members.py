@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import os
+import socket
 from typing import TYPE_CHECKING
 
 from dealernet.config import ConfigurationError
@@ -32,3 +34,8 @@ def web_host(slug: str) -> str:
     port = os.environ.get("DEALERNET_PORT", "")
     local = base == "localhost" or base.endswith(".localhost")
     return f"{slug}.{base}:{port}" if local and port else f"{slug}.{base}"
+
+
+def operator() -> str:
+    """Who signs: the user of this machine, also behind sudo."""
+    return f"{os.environ.get('SUDO_USER') or getpass.getuser()}@{socket.gethostname()}"

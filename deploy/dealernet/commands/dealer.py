@@ -1,15 +1,15 @@
-"""Add, list, show and retire dealerships."""
+"""Add, list, show and retire dealerships; take their data along, bring it, back it up, restore and delete it."""
 
 from __future__ import annotations
 
 import argparse
-import getpass
 import json
-import os
-import socket
 import sys
 import time
 from typing import Any
+
+from dealernet.commands import _moving
+from dealernet.commands._members import operator
 
 NETWORK = True
 
@@ -18,7 +18,7 @@ LOOK, PATIENCE = 0.2, 120.0
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    verbs = parser.add_subparsers(dest="verb", metavar="add|list|show|retire", required=True)
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     add = verbs.add_parser("add", help="set up a dealership and print how its first person signs in")
     add.add_argument("name", metavar="NAME", help="the company's name")
     add.add_argument("--slug", required=True, help="the first part of its web address")
@@ -37,6 +37,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     retire.add_argument("slug", metavar="S")
     retire.add_argument("--yes", action="store_true", help="do not ask")
+    retire.add_argument("--keep-days", type=_days, metavar="N", help="how long its data is kept at least")
+    _moving.configure(verbs)
+
+
+def _days(text: str) -> int:
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError("a whole number of days")
+    return int(text)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -44,6 +52,8 @@ def run(args: argparse.Namespace) -> int:
     from kernel.errors import DomainError
     from kernel.tenancy.bindings import Portal, bound
 
+    if args.verb in _moving.VERBS:
+        return _moving.run(args)
     try:
         if args.verb == "retire":
             return _retire(args)
@@ -157,6 +167,7 @@ def _show(args: argparse.Namespace) -> int:
 
     dealership = _found(args.slug)
     request = queries.steward_request(dealership)
+    entry = queries.directory_entry(dealership)
     document = {
         **_document(dealership),
         "capabilities": [
@@ -172,6 +183,18 @@ def _show(args: argparse.Namespace) -> int:
         ],
         "sites": [site.name for site in dealership.sites.all()],
         "regions": [territory.region for territory in dealership.territories.all()],
+        "directory": entry.state if entry else None,
+        **{name: moment.isoformat() for name, moment in queries.leaving_dates(entry).items()},
+        "moves": [
+            {
+                "kind": move.kind,
+                "at": move.at.isoformat(),
+                "source": move.source,
+                "kept_schema": "" if move.dropped_at else move.kept_schema,
+                "settled": move.settled_at is not None,
+            }
+            for move in (entry.moves.all() if entry else ())
+        ],
         "last_request": {"verb": request.verb, "state": request.state, "error": request.error} if request else None,
     }
     if args.json:
@@ -187,6 +210,12 @@ def _show(args: argparse.Namespace) -> int:
         print(f"{'site:':<10} {name}")
     if document["regions"]:
         print(f"{'regions:':<10} {', '.join(document['regions'])}")
+    for key, label in (("retired_at", "left:"), ("drop_after", "kept to:"), ("dropped_at", "deleted:")):
+        if key in document:
+            print(f"{label:<10} {document[key][:10]}")
+    for move in document["moves"]:
+        kept = f", {move['kept_schema']} is kept" if move["kept_schema"] else ""
+        print(f"{move['kind'] + ':':<10} {move['at'][:16]} from {move['source']}{kept}")
     if request and request.error:
         print(f"{'problem:':<10} {request.error.partition(chr(10))[0]}")
     return 0
@@ -224,19 +253,31 @@ def _retire(args: argparse.Namespace) -> int:
         with bound(Portal()):
             actions.retire_dealership(actor=SYSTEM, dealership=dealership, confirmation=dealership.slug)
     with bound(Owner(PORTAL_SCHEMA)):
-        actions.confirm_retirement(actor=SYSTEM, dealership=dealership, signed_by=_operator())
+        actions.confirm_retirement(actor=SYSTEM, dealership=dealership, signed_by=operator())
     with bound(Portal()):
         dealership, error = _wait(args, _found(args.slug))
         document = _document(dealership)
     if dealership.state != DealershipState.RETIRED:
         return _failed(args, error)
+    document |= _keep(args, dealership.id)
     if args.json:
         print(json.dumps(document, ensure_ascii=False))
     else:
         print(f"{dealership.name} is retired; its data is kept.")
+        print(f"It may be deleted after {document['drop_after'][:10]}: dealernet dealer drop {dealership.slug}")
     return 0
 
 
-def _operator() -> str:
-    """Who signs: the user of this machine, also behind sudo."""
-    return f"{os.environ.get('SUDO_USER') or getpass.getuser()}@{socket.gethostname()}"
+def _keep(args: argparse.Namespace, dealer_id: Any) -> dict[str, str]:
+    """How long the data is kept: the installation's time, or what was asked for."""
+    from datetime import timedelta
+
+    from kernel.tenancy.bindings import Owner, bound
+    from kernel.tenancy.models import Tenant
+
+    with bound(Owner()):
+        tenant = Tenant.objects.get(id=dealer_id)
+        if args.keep_days is not None and tenant.retired_at is not None:
+            tenant.drop_after = tenant.retired_at + timedelta(days=args.keep_days)
+            tenant.save(update_fields=["drop_after"])
+    return {"drop_after": tenant.drop_after.isoformat() if tenant.drop_after else ""}
