@@ -15,12 +15,13 @@ from dealernet.embedded.postgres import PostgresServer
 
 
 @contextmanager
-def throw_away_server() -> Iterator[PostgresServer]:
-    """Keys of an installation that is forgotten afterwards, and an embedded server in a temporary folder.
+def throw_away_server(secret: str = "") -> Iterator[PostgresServer]:
+    """Keys of an installation that is forgotten afterwards (or of `secret`), and an embedded server in a temporary
+    folder.
 
     Must be entered before Django's settings are imported: sets the environment of this process. Yields the server.
     """
-    secret = secrets.token_hex(32)
+    secret = secret or secrets.token_hex(32)
     for name in keys.NAMES:
         os.environ[keys.variable(name)] = keys.derive(secret, name)
     os.environ["DEALERNET_PROCESS"] = "proof"

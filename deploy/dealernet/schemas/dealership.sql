@@ -1,7 +1,7 @@
 -- Every schema of the kind "dealership", migration by migration.
 -- Recorded from the migrations by `make schemas`; not written by hand.
 -- migrations 1b63af1cca8563fce51eeef78d3e03041c2dc7c968b870ba3fec737f96562aa8
--- structure deec3ae24ab40b9e194c65a67cb37f4833dbe518bd76f5d05c90b040a4f0092c
+-- structure 918c9ac89ecfb4af5b74cf4f49caa48ac7d69b4e6e09dc81293f35ac4fb3987b
 
 -- migration accounts.0001_initial sql
 CREATE TABLE "accounts_user" ("password" varchar(128) NOT NULL, "last_login" timestamp with time zone NULL, "id" uuid NOT NULL PRIMARY KEY, "login" varchar(64) NOT NULL, "name" varchar(120) NOT NULL, "email" varchar(254) NOT NULL, "phone" varchar(32) NOT NULL, "role" varchar(32) NOT NULL, "language" varchar(8) NOT NULL, "is_active" boolean NOT NULL, "password_changed_at" timestamp with time zone NULL, "invited_at" timestamp with time zone NULL, "retired_at" timestamp with time zone NULL, "last_seen" timestamp with time zone NULL, "created_at" timestamp with time zone DEFAULT (STATEMENT_TIMESTAMP()) NOT NULL);

@@ -1,7 +1,7 @@
 -- Every schema of the kind "manufacturer", migration by migration.
 -- Recorded from the migrations by `make schemas`; not written by hand.
 -- migrations cddb7824e58cabab696d23474272087c4a38fa68d148910915344ed3ce2746b3
--- structure 68bf61eb1e4b4ea32d53d0568a43a7277ef55eea300bb2603c287fd265b5b5f6
+-- structure 440727a20e3dc49efa239384bd963942cbd4111b3336bad6e56c3b6e8ba15c20
 
 -- migration accounts.0001_initial sql
 CREATE TABLE "accounts_user" ("password" varchar(128) NOT NULL, "last_login" timestamp with time zone NULL, "id" uuid NOT NULL PRIMARY KEY, "login" varchar(64) NOT NULL, "name" varchar(120) NOT NULL, "email" varchar(254) NOT NULL, "phone" varchar(32) NOT NULL, "role" varchar(32) NOT NULL, "language" varchar(8) NOT NULL, "is_active" boolean NOT NULL, "password_changed_at" timestamp with time zone NULL, "invited_at" timestamp with time zone NULL, "retired_at" timestamp with time zone NULL, "last_seen" timestamp with time zone NULL, "created_at" timestamp with time zone DEFAULT (STATEMENT_TIMESTAMP()) NOT NULL);

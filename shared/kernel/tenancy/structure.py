@@ -7,6 +7,7 @@ stands as `SELF` in them.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
@@ -70,8 +71,18 @@ def lines(cursor: Any, schemas: Iterable[str]) -> dict[str, frozenset[str]]:
     for query in _QUERIES:
         cursor.execute(query.replace("%", "%%").replace(":schemas", "%s"), [list(schemas)])
         for schema, line in cursor.fetchall():
-            found[schema].add(line.replace(schema, "SELF"))
+            found[schema].add(_ANY_OF.sub(_plainly, line.replace(schema, "SELF")))
     return {schema: frozenset(texts) for schema, texts in found.items()}
+
+
+#: A list of constants: the server writes the same one in two ways, before and after it went through a dump.
+_OF_TEXTS = r"::(?:text|character varying)\[\]"
+_ANY_OF = re.compile(rf"= ANY \((?:\(ARRAY\[([^\[\]]*)\]\){_OF_TEXTS}|ARRAY\[([^\[\]]*)\](?:{_OF_TEXTS})?)\)")
+_CAST = re.compile(r"::(?:text|character varying)(?:\[\])?|[()]")
+
+
+def _plainly(found: re.Match[str]) -> str:
+    return f"= ANY [{_CAST.sub('', found[1] or found[2])}]"
 
 
 def digest(texts: Iterable[str]) -> str:

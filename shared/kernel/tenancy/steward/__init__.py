@@ -16,6 +16,7 @@ from kernel.tenancy.steward.logins import (
     create_roles_and_database,
     open_connection,
     repair_logins,
+    restore_logins,
     superuser,
 )
 from kernel.tenancy.steward.orphans import orphans
@@ -45,6 +46,7 @@ __all__ = [
     "orphans",
     "provision",
     "repair_logins",
+    "restore_logins",
     "retire",
     "run_forever",
     "sign",

@@ -205,3 +205,18 @@ def repair_logins(arguments: dict[str, Any], progress: Progress = lambda step: N
             with transaction.atomic():
                 set_up_login(cursor, name, "dealer")
     return len(names)
+
+
+def restore_logins() -> int:
+    """After a restore on another server: every dealership's login with its password, settings and group, those of
+    retired ones locked. Returns how many can log in."""
+    with bound(Owner()), connection.cursor() as cursor:
+        members = list(Tenant.objects.filter(kind=Kind.DEALERSHIP).exclude(state=State.DROPPED))
+        for member in members:
+            with transaction.atomic():
+                set_up_login(cursor, member.schema_name, "dealer")
+                login = sql.Identifier(member.schema_name)
+                cursor.execute(sql.SQL("GRANT dealerships TO {}").format(login))
+                if member.state == State.RETIRED:
+                    cursor.execute(sql.SQL("ALTER ROLE {} NOLOGIN").format(login))
+    return sum(member.state != State.RETIRED for member in members)
