@@ -39,5 +39,14 @@ class Actor:
             raise Forbidden(rights[0] if rights else "")
 
 
+def may_give(actor: Actor, role: str) -> bool:
+    """Say whether the actor may give, change or take a role, and reset what its people sign in with.
+
+    Only a general manager (or the system) may for a general manager, so that looking after accounts does not become
+    looking at customers.
+    """
+    return actor.kind != "user" or role != Role.GENERAL_MANAGER or actor.role == Role.GENERAL_MANAGER
+
+
 SYSTEM = Actor(kind="system", name="Dealernet")
 EXCHANGE = Actor(kind="exchange", name="Exchange")

@@ -3,12 +3,13 @@
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from kernel.accounts.models import LANGUAGES, User
 from kernel.accounts.queries import tier_roles
 from kernel.accounts.scopes import scopes_for
-from kernel.ui.forms import Form, PhoneInput
+from kernel.ui.forms import DateInput, Form, PhoneInput
 
 _PASSWORD_HELP = _("At least 10 characters, and not a common word, only digits or close to your name.")
 
@@ -66,6 +67,92 @@ class ChangePasswordForm(NewPasswordForm):
     old = forms.CharField(
         label=_("Present password"), max_length=256, strip=False, widget=_password("current-password")
     )
+
+
+class CodeForm(Form):
+    """A code of an authenticator app, or a recovery code."""
+
+    wide = ("code",)
+    code = forms.CharField(
+        label=_("Code"),
+        max_length=40,
+        widget=forms.TextInput(
+            attrs={
+                "autocomplete": "one-time-code",
+                "autocapitalize": "none",
+                "spellcheck": "false",
+                "autofocus": True,
+                "class": "input font-mono",
+            }
+        ),
+    )
+
+
+class CredentialForm(Form):
+    """What the browser's passkey dialog answered; the page's script fills it in."""
+
+    credential = forms.CharField(max_length=20_000, widget=forms.HiddenInput)
+
+
+class ProofForm(Form):
+    """Proves again who one is."""
+
+    wide = ("proof",)
+    proof = forms.CharField(
+        label=_("Your password, or a code"),
+        max_length=256,
+        strip=False,
+        widget=_password("current-password"),
+        help_text=_("The password you sign in with, a code of your authenticator app, or a recovery code."),
+    )
+
+
+class _NewFactorForm(Form):
+    """A new second factor; asks for a proof unless there has just been one."""
+
+    name = forms.CharField(label=_("What shall it be called?"), max_length=80)
+
+    def __init__(self, *args: Any, fresh: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not fresh:
+            self.fields["proof"] = ProofForm().fields["proof"]
+
+
+class NewAppForm(_NewFactorForm):
+    wide = ("name", "code", "proof")
+    code = forms.CharField(
+        label=_("Code that the app shows"),
+        max_length=12,
+        widget=forms.TextInput(
+            attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "class": "input font-mono"}
+        ),
+    )
+
+
+class NewPasskeyForm(_NewFactorForm):
+    wide = ("name", "proof")
+    credential = forms.CharField(max_length=20_000, widget=forms.HiddenInput)
+
+
+class FactorNameForm(Form):
+    wide = ("name",)
+    name = forms.CharField(label=_("Name"), max_length=80)
+
+
+class FactorRulesForm(Form):
+    """For each role of the tier the day from which it needs a second factor; empty: it needs none."""
+
+    def __init__(self, *args: Any, counts: dict[str, tuple[int, int]], locked: set[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for role in tier_roles():
+            have, number = counts.get(role, (0, 0))
+            self.fields[role.value] = forms.DateField(
+                label=role.label,
+                required=False,
+                disabled=role in locked,
+                widget=DateInput,
+                help_text=gettext("%(have)s of %(number)s have a second factor.") % {"have": have, "number": number},
+            )
 
 
 class PersonForm(Form):

@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
 
+from kernel.accounts.access import BEFORE_A_FACTOR, must_add_factor, to_factors
 from kernel.accounts.models import LANGUAGES, Anonymous
 from kernel.accounts.sessions import SessionStore
 from kernel.audit.context import coming_from
@@ -43,6 +44,16 @@ class AccountMiddleware:
             session.touch()
         patch_vary_headers(response, ("Cookie",))
         return response
+
+    def process_view(self, request: HttpRequest, *_view: object) -> HttpResponseBase | None:
+        # Here, and not before: the tenant's time zone, which says what day it is, is in force only now.
+        if not must_add_factor(request.user):
+            return None
+        if request.path.startswith("/api/"):
+            request.user = Anonymous()  # type: ignore[assignment]  # a page's session counts for nothing; a token does
+            return None
+        assert request.resolver_match is not None
+        return None if request.resolver_match.view_name in BEFORE_A_FACTOR else to_factors(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
         # Forbidden and Missing are Django's PermissionDenied and Http404 too: its 403 and 404 pages show them.

@@ -1,5 +1,6 @@
 """Tables of `kernel.accounts`: in the manufacturer's schema and in every dealership's."""
 
+from datetime import date
 from typing import Any, ClassVar, NoReturn
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -70,6 +71,9 @@ class User(AbstractBaseUser):
     #: Whoever takes the export sees no password, not even hashed; at a new place everybody chooses one.
     moves = Moves(blank={"password": ("'!'", "passwords stay; people are invited anew")})
 
+    factor_due_from: date | None = None
+    """The day from which this person may do nothing before adding a second factor; read with the session."""
+
     class Meta:
         ordering = ("name", "id")
         constraints = [models.UniqueConstraint(Lower("login"), name="accounts_user_login_any_case")]
@@ -113,6 +117,7 @@ class Anonymous:
     is_active = False
     is_authenticated = False
     is_anonymous = True
+    factor_due_from = None
     rights: frozenset[Right] = frozenset()
 
     def __str__(self) -> str:
@@ -210,3 +215,67 @@ class OutboxMail(models.Model):
 
     def __str__(self) -> str:
         return self.subject
+
+
+class FactorKind(models.TextChoices):
+    """What a person shows beside the password."""
+
+    TOTP = "totp", _("Authenticator app")
+    PASSKEY = "passkey", _("Passkey")
+
+
+class Factor(models.Model):
+    """A second factor of a person.
+
+    An authenticator app (RFC 6238): `secret`, sealed for this person at this tenant (`totp.seal`), and `last_step`, the
+    last 30 seconds whose code was used. A passkey (WebAuthn level 2): `credential_id` (base64url), `public_key` (COSE
+    key as CBOR, base64url), `sign_count` as the authenticator said last.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="factors")
+    kind = models.CharField(max_length=8, choices=FactorKind.choices)
+    name = models.CharField(_("Name"), max_length=80)
+    secret = models.CharField(max_length=200, blank=True)
+    last_step = models.BigIntegerField(default=0)
+    credential_id = models.CharField(max_length=1400, null=True, unique=True)
+    public_key = models.TextField(blank=True)
+    sign_count = models.BigIntegerField(default=0)
+    created_at = models.DateTimeField(db_default=Now())
+    last_used_at = models.DateTimeField(null=True)
+
+    grants = DELETABLE
+
+    class Meta:
+        ordering = ("created_at", "id")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RecoveryCode(models.Model):
+    """A code that stands in once for a lost second factor. Only its SHA-256 is kept (`recovery.hash_of`)."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="recovery_codes")
+    sha256 = models.CharField(max_length=64, unique=True)
+    used_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    grants = DELETABLE
+
+    class Meta:
+        ordering = ("created_at", "id")
+
+
+class SignInRule(models.Model):
+    """What a tenant demands of a role at sign-in: from which day on a second factor; null: never."""
+
+    role = models.CharField(primary_key=True, max_length=32, choices=Role.choices)
+    second_factor_from = models.DateField(_("Second factor needed from"), null=True)
+
+    class Meta:
+        ordering = ("role",)
+
+    def __str__(self) -> str:
+        return str(self.get_role_display())

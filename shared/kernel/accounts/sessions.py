@@ -13,10 +13,10 @@ from typing import Any
 from django.contrib.sessions.backends.base import CreateError, SessionBase, UpdateError
 from django.contrib.sessions.middleware import SessionMiddleware as DjangoSessionMiddleware
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, Subquery
 
 from kernel import clock
-from kernel.accounts.models import Session, User
+from kernel.accounts.models import Factor, Session, SignInRule, User
 from kernel.tenancy.bindings import Dealer, Portal, current
 
 ABSOLUTE = timedelta(days=14)
@@ -31,6 +31,8 @@ TOUCH = timedelta(minutes=5)
 USER_KEY = "_auth_user_id"
 ADDRESS_KEY = "_address"
 AGENT_KEY = "_user_agent"
+FIRST_STEP_KEY = "_first_step"
+PROVED_KEY = "_proved"
 
 
 def realm() -> str:
@@ -65,7 +67,18 @@ class SessionStore(SessionBase):
 
     def _find(self, key: str) -> Session | None:
         wanted = hash_of(key)
-        row = Session.objects.select_related("user").filter(living(clock.now()), key_hash=wanted).first()
+        # What is demanded of the person's role is read with the session: no query more, and it counts at once.
+        row = (
+            Session.objects.select_related("user")
+            .annotate(
+                has_factor=Exists(Factor.objects.filter(user=OuterRef("user_id"))),
+                factor_from=Subquery(
+                    SignInRule.objects.filter(role=OuterRef("user__role")).values("second_factor_from")[:1]
+                ),
+            )
+            .filter(living(clock.now()), key_hash=wanted)
+            .first()
+        )
         if row is None or not hmac.compare_digest(row.key_hash, wanted):
             return None
         return row
@@ -136,6 +149,8 @@ class SessionStore(SessionBase):
         row = self.row
         if row is None or row.user is None or str(row.user_id) != data.get(USER_KEY):
             return None
+        has_factor, factor_from = vars(row)["has_factor"], vars(row)["factor_from"]
+        row.user.factor_due_from = None if has_factor else factor_from
         return row.user if row.user.is_active else None
 
     def touch(self) -> None:

@@ -5,8 +5,9 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 
+from kernel import clock
 from kernel.accounts.models import User
-from kernel.accounts.sessions import ADDRESS_KEY, AGENT_KEY, SessionStore
+from kernel.accounts.sessions import ADDRESS_KEY, AGENT_KEY, PROVED_KEY, SessionStore
 from kernel.tenancy.bindings import Dealer, current
 
 
@@ -25,6 +26,7 @@ def open_session(user: User, *, tenant_id: UUID) -> tuple[str, str]:
     store[HASH_SESSION_KEY] = user.get_session_auth_hash()
     store[ADDRESS_KEY] = "127.0.0.1"
     store[AGENT_KEY] = "test client"
+    store[PROVED_KEY] = clock.now().isoformat()
     store.save()
     assert store.session_key
     return settings.SESSION_COOKIE_NAME, store.session_key

@@ -27,14 +27,34 @@ class Limit:
     seconds: int
 
 
+@dataclass(frozen=True)
+class Waits:
+    """`free` tries; from then on a wait after each, `first` seconds and twice as long each time, at most `longest`.
+
+    Tries are forgotten `forget` seconds after the first, and by a success.
+    """
+
+    name: str
+    free: int
+    first: int
+    longest: int
+    forget: int
+
+
 # A person who mistypes is let in again after a quarter of an hour; a guesser gets some forty tries an hour for one
 # login from one place. The limit over all places is higher, so that a stranger cannot lock a known login out by a few
-# tries.
+# tries. Tries from a device where the login has signed in before count for that device alone, so nobody elsewhere can
+# keep a person out of it.
+SIGN_IN_DEVICE = Limit("sign-in-device", 10, 900)
 SIGN_IN_PAIR = Limit("sign-in-pair", 10, 900)
 SIGN_IN_LOGIN = Limit("sign-in-login", 100, 3600)
 SIGN_IN_ADDRESS = Limit("sign-in-address", 100, 900)
 RESET_ADDRESS = Limit("reset-address", 20, 3600)
 RESET_LOGIN = Limit("reset-login", 5, 3600)
+PASSKEY_PAGE = Limit("passkey-page", 100, 900)
+# Six digits: at 15 minutes a try, of which three codes in a million are right, guessing takes a decade on average.
+SECOND_STEP = Waits("second-step", 5, 30, 900, 86_400)
+PROOF = Waits("proof", 5, 30, 900, 86_400)
 
 _memory: dict[str, tuple[float, int]] = {}
 _lock = threading.Lock()
@@ -78,12 +98,57 @@ def check(limit: Limit, subject: str) -> None:
         raise TooMany(_key(limit, subject)[1])
 
 
+def take(limit: Limit, subject: str) -> None:
+    """Count a try before it is made; raise TooMany beyond the limit. So those made at once cannot exceed it."""
+    if count(limit, subject) > limit.times:
+        raise TooMany(_key(limit, subject)[1])
+
+
+def _waits_key(waits: Waits, subject: str) -> str:
+    return f"throttle:{waits.name}:{hashlib.sha256(f'{realm()}|{subject}'.encode()).hexdigest()[:32]}"
+
+
+def take_with_waits(waits: Waits, subject: str) -> int:
+    """Count a try before it is made and return its number; raise TooMany while the wait after an earlier one runs."""
+    key = _waits_key(waits, subject)
+    try:
+        until = cache.get(f"{key}:until")
+        if until:
+            raise TooMany(int(until - time.time()))
+        cache.add(key, 0, waits.forget)
+        number = int(cache.incr(key))
+        if number >= waits.free:
+            wait = min(waits.first * 2 ** min(number - waits.free, 20), waits.longest)
+            # Of tries made at once, only the one that begins the wait is let through.
+            if not cache.add(f"{key}:until", time.time() + wait, wait):
+                raise TooMany(wait)
+        return number
+    except TooMany:
+        raise
+    except Exception:  # whatever a cache client raises: counting must go on
+        log.warning("throttle: the cache did not answer, counting in memory")
+    number = _in_memory(key, waits.longest, 1)
+    if number > waits.free:
+        raise TooMany(waits.longest)
+    return number
+
+
+def forget_waits(waits: Waits, subject: str) -> None:
+    """Start again with free tries (after a success)."""
+    key = _waits_key(waits, subject)
+    _forget(key, f"{key}:until")
+
+
 def forget(limit: Limit, subject: str) -> None:
     """Start again at zero (after a success)."""
-    key, _left = _key(limit, subject)
-    with _lock:
-        _memory.pop(key, None)
-    try:
-        cache.delete(key)
-    except Exception:
-        log.warning("throttle: the cache did not answer")
+    _forget(_key(limit, subject)[0])
+
+
+def _forget(*keys: str) -> None:
+    for key in keys:
+        with _lock:
+            _memory.pop(key, None)
+        try:
+            cache.delete(key)
+        except Exception:
+            log.warning("throttle: the cache did not answer")

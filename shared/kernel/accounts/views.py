@@ -1,15 +1,15 @@
 """Pages of accounts: signing in and out, one's own account, people, and the outbox."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import messages
-from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
@@ -17,13 +17,15 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from kernel import clock
-from kernel.accounts import actions, links, queries
+from kernel.accounts import actions, known, links, passkeys, queries, throttle
 from kernel.accounts.access import open_to_all, requires, safe_next, signed_in
 from kernel.accounts.actors import Actor
-from kernel.accounts.address import may_carry_a_sign_in
+from kernel.accounts.address import client_address, may_carry_a_sign_in
 from kernel.accounts.devices import device_name
 from kernel.accounts.forms import (
     ChangePasswordForm,
+    CodeForm,
+    CredentialForm,
     ForgottenForm,
     InviteForm,
     NewPasswordForm,
@@ -31,30 +33,12 @@ from kernel.accounts.forms import (
     SignInForm,
     TokenForm,
 )
-from kernel.accounts.models import OutboxMail, Session, User
+from kernel.accounts.models import FactorKind, OutboxMail, Session, User
+from kernel.accounts.pages import done, form_page, page
 from kernel.accounts.roles import Right
 from kernel.accounts.sessions import hash_of
 from kernel.errors import Invalid
 from kernel.ui.lists import Choice, Column, ListPage, Search
-
-page = require_http_methods(["GET", "HEAD", "POST"])
-
-
-def _done(form: BaseForm, act: Callable[..., Any]) -> Any:
-    """Run an action with a valid form's data; None when the form or the action refuses (the form then says why)."""
-    if not form.is_valid():
-        return None
-    try:
-        return act(**form.cleaned_data) or True
-    except Invalid as refusal:
-        refusal.add_to(form)
-        return None
-
-
-def _form_page(request: HttpRequest, template: str, form: BaseForm, **context: Any) -> HttpResponseBase:
-    status = 422 if form.is_bound and form.errors else 200
-    return render(request, template, {"form": form, **context}, status=status)
-
 
 # -- signing in and out
 
@@ -70,9 +54,84 @@ def sign_in(request: HttpRequest) -> HttpResponseBase:
     if request.user.is_authenticated:
         return redirect(safe_next(request))
     form = SignInForm(request.POST or None)
-    if request.method == "POST" and _done(form, lambda **data: actions.sign_in(request=request, **data)):
+    if request.method == "POST":
+        step = done(form, lambda **data: (actions.sign_in(request=request, **data),))
+        if step:
+            return _signed_in(request, step[0])
+    return form_page(request, "accounts/sign_in.html", form, next=safe_next(request, ""), demo=settings.DEMO)
+
+
+def _signed_in(request: HttpRequest, user: User | None) -> HttpResponseBase:
+    """After a good step: to the page that was asked for, or to the second step when nobody is signed in yet."""
+    wanted = safe_next(request, "")
+    if user is None:
+        return redirect(reverse("accounts:second_step") + ("?" + urlencode({"next": wanted}) if wanted else ""))
+    response = redirect(wanted or "/")
+    known.remember(request, response, user.login)
+    return response
+
+
+@open_to_all
+@sensitive_post_parameters()
+@never_cache
+@page
+def second_step(request: HttpRequest) -> HttpResponseBase:
+    """The second step of signing in, after a right password."""
+    user = actions.person_half_way(request)
+    if user is None:
+        return to_sign_in_again(request)
+    code, key = CodeForm(), CredentialForm()
+    if "credential" in request.POST:
+        key = CredentialForm(request.POST)
+        signed_in = done(
+            key, lambda credential: actions.second_step_by_passkey(request=request, user=user, credential=credential)
+        )
+    else:
+        code = CodeForm(request.POST or None)
+        signed_in = done(code, lambda code: actions.second_step_by_code(request=request, user=user, code=code))
+    if signed_in:
+        return _signed_in(request, user)
+    factors = list(queries.factors_of(user))
+    keys = [one for one in factors if one.kind == FactorKind.PASSKEY]
+    return render(
+        request,
+        "accounts/second_step.html",
+        {
+            "form": code,
+            "key_form": key,
+            "options": passkeys.to_show(request, "second", keys) if keys else "",
+            "has_app": len(keys) < len(factors),
+            "next": safe_next(request, ""),
+        },
+        status=422 if code.errors or key.errors else 200,
+    )
+
+
+def to_sign_in_again(request: HttpRequest) -> HttpResponseBase:
+    """To the first step: nobody's password was right here within the last minutes."""
+    wanted = safe_next(request, "")
+    return redirect(reverse("accounts:sign_in") + ("?" + urlencode({"next": wanted}) if wanted else ""))
+
+
+@open_to_all
+@sensitive_post_parameters()
+@never_cache
+@page
+def passkey(request: HttpRequest) -> HttpResponseBase:
+    """Sign in with a passkey alone."""
+    if not may_carry_a_sign_in(request):
+        return render(request, "accounts/insecure.html", {"host": request.get_host()}, status=403)
+    if request.user.is_authenticated:
         return redirect(safe_next(request))
-    return _form_page(request, "accounts/sign_in.html", form, next=safe_next(request, ""), demo=settings.DEMO)
+    form = CredentialForm(request.POST or None)
+    if request.method == "POST":
+        user = done(form, lambda credential: actions.sign_in_by_passkey(request=request, credential=credential))
+        if user:
+            return _signed_in(request, user)
+    # Each page makes a row for its challenge.
+    throttle.take(throttle.PASSKEY_PAGE, client_address(request) or "-")
+    options = passkeys.to_show(request, "sign-in")
+    return form_page(request, "accounts/passkey.html", form, options=options, next=safe_next(request, ""))
 
 
 @open_to_all
@@ -89,9 +148,9 @@ def sign_out(request: HttpRequest) -> HttpResponseBase:
 def forgotten(request: HttpRequest) -> HttpResponseBase:
     """Ask for a reset link; the answer is the same whether or not there is such a person."""
     form = ForgottenForm(request.POST or None)
-    if request.method == "POST" and _done(form, lambda who: actions.ask_for_reset(request=request, who=who)):
+    if request.method == "POST" and done(form, lambda who: actions.ask_for_reset(request=request, who=who)):
         return render(request, "accounts/forgotten_sent.html", {"demo": settings.DEMO, "no_mail": not _carries_mail()})
-    return _form_page(request, "accounts/forgotten.html", form, no_mail=not _carries_mail())
+    return form_page(request, "accounts/forgotten.html", form, no_mail=not _carries_mail())
 
 
 @open_to_all
@@ -109,10 +168,10 @@ def link(request: HttpRequest, text: str) -> HttpResponseBase:
     def act(password: str, again: str) -> User:
         return actions.set_password_by_link(link=text, password=password)
 
-    if request.method == "POST" and _done(form, act):
+    if request.method == "POST" and done(form, act):
         messages.success(request, _("Your password is set. Please sign in."))
         return redirect("accounts:sign_in")
-    return _form_page(request, "accounts/link.html", form, person=person, purpose=purpose)
+    return form_page(request, "accounts/link.html", form, person=person, purpose=purpose)
 
 
 @open_to_all
@@ -155,7 +214,12 @@ def account(request: HttpRequest) -> HttpResponseBase:
     return render(
         request,
         "accounts/account.html",
-        {"person": request.user, "sign_ins": _sign_ins(request.user, request), "token_count": _living(request.user)},
+        {
+            "person": request.user,
+            "sign_ins": _sign_ins(request.user, request),
+            "token_count": _living(request.user),
+            "factor_count": queries.factors_of(request.user).count(),
+        },
     )
 
 
@@ -179,10 +243,10 @@ def change_password(request: HttpRequest) -> HttpResponseBase:
             keep_key=request.session.session_key,
         )
 
-    if request.method == "POST" and _done(form, act):
+    if request.method == "POST" and done(form, act):
         messages.success(request, _("Your password is changed. All other sign-ins have ended."))
         return redirect("accounts:account")
-    return _form_page(request, "accounts/password.html", form)
+    return form_page(request, "accounts/password.html", form)
 
 
 @signed_in
@@ -221,10 +285,10 @@ def tokens(request: HttpRequest) -> HttpResponseBase:
             expires_at=clock.now() + timedelta(days=int(days)),
         )
 
-    made = _done(form, act) if request.method == "POST" else None
+    made = done(form, act) if request.method == "POST" else None
     if made:
         form = TokenForm(user=request.user)
-    return _form_page(
+    return form_page(
         request,
         "accounts/tokens.html",
         form,
@@ -262,6 +326,7 @@ class People(ListPage):
         Column("email", gettext_lazy("E-mail")),
         Column("phone", gettext_lazy("Phone"), kind="phone", phone="call", leaves=2),
         Column("standing", gettext_lazy("State"), kind="state", tone_kind="account", phone="badge"),
+        Column("has_factor", gettext_lazy("Second factor"), kind="bool", leaves=1),
         Column("sign_ins", gettext_lazy("Sign-ins"), kind="number", sort="sign_ins"),
         Column("last_seen", gettext_lazy("Last seen"), kind="ago", sort="last_seen"),
     )
@@ -284,7 +349,15 @@ class People(ListPage):
 
     @property
     def actions(self) -> Any:
-        return ({"label": _("Invite someone"), "url": "/people/invite/", "icon": "user-plus"},)
+        return (
+            {"label": _("Invite someone"), "url": "/people/invite/", "icon": "user-plus"},
+            {
+                "label": _("Second factors"),
+                "url": "/people/second-factors/",
+                "icon": "shield-check",
+                "variant": "plain",
+            },
+        )
 
 
 people = requires(Right.PEOPLE_MANAGE)(People.as_view())
@@ -300,10 +373,10 @@ def invite(request: HttpRequest) -> HttpResponseBase:
     def act(**data: Any) -> tuple[User, str]:
         return actions.add_and_invite(actor=actor, host=request.get_host(), secure=request.is_secure(), **data)
 
-    added = _done(form, act) if request.method == "POST" else None
+    added = done(form, act) if request.method == "POST" else None
     if added:
         return _after_invitation(request, *added)
-    return _form_page(request, "accounts/invite.html", form)
+    return form_page(request, "accounts/invite.html", form)
 
 
 def _carries_mail() -> bool:
@@ -330,16 +403,18 @@ def person(request: HttpRequest, id: str) -> HttpResponseBase:
     def act(**data: Any) -> User:
         return actions.change_person(actor=actor, person=shown, **data)
 
-    if request.method == "POST" and _done(form, act):
+    if request.method == "POST" and done(form, act):
         messages.success(request, _("Saved."))
         return redirect("accounts:person", shown.pk)
-    return _form_page(
+    return form_page(
         request,
         "accounts/person.html",
         form,
         person=shown,
         sign_ins=_sign_ins(shown, request),
         tokens=queries.tokens_of(shown).filter(revoked_at=None),
+        factor_count=queries.factors_of(shown).count(),
+        may_reset=shown.pk != request.user.pk and actions.may_give(actor, shown.role),
         may_retire=shown.is_active and shown.pk != request.user.pk,
         may_invite=shown.is_active and not shown.has_usable_password() and actions.may_give(actor, shown.role),
     )

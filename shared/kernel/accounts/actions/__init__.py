@@ -1,13 +1,10 @@
 """Writes of accounts. Each runs in one transaction with its audit row; no password, token or link stands in one."""
 
-import logging
 import re
 import time
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from django.contrib.auth import authenticate
-from django.contrib.auth import login as start_session
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -22,65 +19,79 @@ from django.utils.translation import gettext_lazy as _
 from kernel import audit, clock
 from kernel.accounts import links, throttle, tokens
 from kernel.accounts import scopes as scope_table
-from kernel.accounts.actors import SYSTEM, Actor
+from kernel.accounts.actions.factors import (
+    add_app,
+    add_passkey,
+    forget_factors,
+    make_recovery_codes,
+    name_factor,
+    remove_factor,
+    require_factor,
+    reset_factors,
+)
+from kernel.accounts.actions.signing_in import (
+    is_fresh,
+    open_session,
+    person_half_way,
+    prove,
+    second_step_by_code,
+    second_step_by_passkey,
+    sign_in,
+    sign_in_by_passkey,
+    sign_out,
+)
+from kernel.accounts.actors import SYSTEM, Actor, may_give
 from kernel.accounts.address import client_address
 from kernel.accounts.mail import put_in_outbox
 from kernel.accounts.models import LANGUAGES, Session, Token, User
 from kernel.accounts.queries import tier_roles
 from kernel.accounts.roles import RIGHTS, Right, Role
-from kernel.accounts.sessions import ADDRESS_KEY, AGENT_KEY, hash_of, living, realm
+from kernel.accounts.sessions import hash_of, living
 from kernel.automotive import phone as phones
 from kernel.errors import Conflict, FieldError, Forbidden, Invalid, Text
 
-log = logging.getLogger("dealernet.accounts")
+__all__ = [
+    "add_and_invite",
+    "add_app",
+    "add_passkey",
+    "add_person",
+    "ask_for_reset",
+    "change_password",
+    "change_person",
+    "check_password",
+    "choose_language",
+    "create_token",
+    "end_session",
+    "end_sessions",
+    "hand_out_link",
+    "invite",
+    "is_fresh",
+    "make_recovery_codes",
+    "may_give",
+    "name_factor",
+    "open_session",
+    "person_half_way",
+    "prove",
+    "reinstate_person",
+    "remove_factor",
+    "require_factor",
+    "reset_factors",
+    "retire_person",
+    "revoke_token",
+    "second_step_by_code",
+    "second_step_by_passkey",
+    "set_password_by_link",
+    "sign_in",
+    "sign_in_by_passkey",
+    "sign_out",
+]
 
 LOGIN = re.compile(r"[a-z0-9][a-z0-9._-]{1,62}[a-z0-9]\Z", re.IGNORECASE)
 RESET_FLOOR = 0.25
 """Seconds that an answer to a reset request takes at least, so that its time does not tell who exists."""
 
 
-# -- signing in and out
-
-
-def sign_in(*, request: HttpRequest, login: str, password: str) -> User:
-    """Check a login and a password, and open a session on the request. Returns the person.
-
-    Raises TooMany when login or address tried too often, Invalid (one message for every cause) when they do not fit.
-    """
-    login, address = login.strip(), client_address(request) or "-"
-    subjects = (
-        (throttle.SIGN_IN_PAIR, f"{login.casefold()}|{address}"),
-        (throttle.SIGN_IN_LOGIN, login.casefold()),
-        (throttle.SIGN_IN_ADDRESS, address),
-    )
-    for limit, subject in subjects:
-        throttle.check(limit, subject)
-    user = authenticate(request, login=login, password=password)
-    if user is None:
-        for limit, subject in subjects:
-            throttle.count(limit, subject)
-        log.info("sign-in refused", extra={"realm": realm(), "address": address})
-        raise Invalid({"": _("Sign-in name or password is not right.")}, code="sign_in_refused")
-    throttle.forget(*subjects[0])
-    open_session(request=request, user=user)
-    return user
-
-
-@transaction.atomic
-def open_session(*, request: HttpRequest, user: User) -> None:
-    """Open a new session (with a new key) for a person whose identity has been checked."""
-    start_session(request, user, backend="kernel.accounts.backends.LoginBackend")
-    request.session[ADDRESS_KEY] = client_address(request)
-    request.session[AGENT_KEY] = request.headers.get("User-Agent", "")[:300]
-    User.objects.filter(pk=user.pk).update(last_seen=clock.now())
-    audit.record(actor=Actor.of(user), action="accounts.sign_in", obj=user)
-
-
-def sign_out(*, request: HttpRequest) -> None:
-    """End the session of this request."""
-    if request.user.is_authenticated:
-        audit.record(actor=Actor.of(request.user), action="accounts.sign_out", obj=request.user)
-    request.session.flush()
+# -- ending sign-ins
 
 
 @transaction.atomic
@@ -126,12 +137,16 @@ def check_password(password: str, user: User) -> None:
 
 @transaction.atomic
 def change_password(*, actor: Actor, person: User, old: str, new: str, keep_key: str | None = None) -> None:
-    """Change one's own password; ends all other sign-ins. Raises Invalid for a wrong old or a weak new one."""
+    """Change one's own password; ends all other sign-ins. Raises Invalid for a wrong old or a weak new one, and
+    TooMany."""
     if person.pk != actor.id:
         raise Forbidden()
     person = User.objects.select_for_update().get(pk=person.pk)
+    # Whoever sits down at somebody's open page must not be able to try passwords.
+    throttle.take_with_waits(throttle.PROOF, str(person.pk))
     if not person.check_password(old):
         raise Invalid({"old": _("The present password is not right.")}, code="password_wrong")
+    throttle.forget_waits(throttle.PROOF, str(person.pk))
     if old == new:
         raise Invalid({"password": _("The new password must differ from the present one.")}, code="password_same")
     _set_password(actor, person, new, keep_key, "accounts.change_password")
@@ -215,12 +230,6 @@ def _check_person(*, login: str, name: str, role: str, email: str, language: str
             errors["email"] = _("This is not a mail address.")
     if errors:
         raise Invalid(errors)
-
-
-def may_give(actor: Actor, role: str) -> bool:
-    """Say whether the actor may give, change or take a role: only a general manager (or the system) that of a general
-    manager, so that looking after accounts does not become looking at customers."""
-    return actor.kind != "user" or role != Role.GENERAL_MANAGER or actor.role == Role.GENERAL_MANAGER
 
 
 def _require_may_give(actor: Actor, *roles: str) -> None:
@@ -383,7 +392,8 @@ def _keep_one_manager(person: User) -> None:
 
 @transaction.atomic
 def retire_person(*, actor: Actor, person: User) -> User:
-    """Retire a person: all sign-ins and tokens end at once, links stop working, the account stays for the records.
+    """Retire a person: all sign-ins and tokens end at once, links stop working, second factors are forgotten, the
+    account stays for the records.
 
     Raises Conflict for oneself and for the last one who can manage people.
     """
@@ -400,6 +410,7 @@ def retire_person(*, actor: Actor, person: User) -> User:
     person.password = make_password(None)
     person.save(update_fields=["is_active", "retired_at", "password"])
     ended = Session.objects.filter(user=person).delete()[0]
+    forget_factors(person)
     revoked = Token.objects.filter(user=person, revoked_at=None).update(revoked_at=now)
     audit.record(
         actor=actor,
