@@ -109,6 +109,17 @@ def test_without_the_guard_a_session_of_another_realm_signs_in(world, monkeypatc
     assert red(asked(world, "dealer GET /account/"), "session of another realm")
 
 
+def test_without_the_guard_half_a_sign_in_is_a_whole_one(world, monkeypatch):
+    whole = sessions.SessionStore.person
+
+    def person(store):
+        half = store.get(sessions.FIRST_STEP_KEY)
+        return User.objects.get(pk=half["user"]) if half else whole(store)
+
+    monkeypatch.setattr(sessions.SessionStore, "person", person)
+    assert red(asked(world, "dealer GET /account/"), "session after the first of two steps", "got 200")
+
+
 def test_without_the_guard_every_role_may_everything(world, monkeypatch):
     monkeypatch.setattr(User, "has", lambda self, right: True)
     assert red(asked(world, "dealer GET /people/"), "dealer GET /people/: role: technician got 200")

@@ -1,4 +1,4 @@
-"""Add people to the manufacturer or a dealership, or hand them a link for a password."""
+"""Add people to the manufacturer or a dealership, hand them a link for a password, take lost second factors away."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ NETWORK = True
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    verbs = parser.add_subparsers(dest="verb", metavar="add|link", required=True)
+    verbs = parser.add_subparsers(dest="verb", metavar="add|link|reset-factors", required=True)
     add = verbs.add_parser("add", help="add a person; without a password a one-time invitation link is printed")
     add.add_argument("--host", required=True, help="the member: its host (north.localhost) or slug (north)")
     add.add_argument("--login", required=True, help="the sign-in name")
@@ -22,11 +22,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     link = verbs.add_parser("link", help="print a one-time address where a person chooses a password")
     link.add_argument("--host", required=True, help="the member: its host (north.localhost) or slug (north)")
     link.add_argument("--login", required=True, help="the sign-in name")
+    factors = verbs.add_parser("reset-factors", help="take all second factors from somebody who lost them")
+    factors.add_argument("--host", required=True, help="the member: its host (north.localhost) or slug (north)")
+    factors.add_argument("--login", required=True, help="the sign-in name")
 
 
 def run(args: argparse.Namespace) -> int:
     """1 when the input is refused."""
-    return {"add": _add, "link": _link}[args.verb](args)
+    return {"add": _add, "link": _link, "reset-factors": _reset_factors}[args.verb](args)
 
 
 def _refused(args: argparse.Namespace, text: str) -> int:
@@ -59,6 +62,26 @@ def _link(args: argparse.Namespace) -> int:
     hours = "one hour" if person.has_usable_password() else "seven days"
     print(f"Hand this address to {person.name}. It works once, within {hours}:")
     print(link)
+    return 0
+
+
+def _reset_factors(args: argparse.Namespace) -> int:
+    from dealernet.commands._members import member_at
+    from kernel.accounts import actions
+    from kernel.accounts.actors import SYSTEM
+    from kernel.accounts.models import User
+    from kernel.tenancy.bindings import bound
+
+    member = member_at(args.host)
+    with bound(member.binding):
+        person = User.objects.filter(login__iexact=args.login).first()
+        if person is None:
+            return _refused(args, f"Nobody has the sign-in name {args.login!r} at {member.slug}.")
+        number = actions.reset_factors(actor=SYSTEM, person=person)
+    if args.json:
+        print(json.dumps({"login": person.login, "factors_removed": number}, ensure_ascii=False))
+        return 0
+    print(f"{person.name} had {number} second factors. They are gone; the next sign-in needs the password alone.")
     return 0
 
 

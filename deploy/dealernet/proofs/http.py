@@ -367,6 +367,9 @@ class Prober:
         living = self.world.living[home]
         found.append((Asker("session of a retired person: it", home, living["cookie_retired"]), stranger))
         found.append((Asker("session of another realm: it", home, living["cookie_other_realm"]), stranger))
+        if "sign-in/second" not in row.path:
+            half_way = Asker("session after the first of two steps: it", home, living["cookie_half_way"])
+            found.append((half_way, stranger))
         if row.method not in SAFE and not row.open_to_all:
             no_csrf = Asker(f"without CSRF token: {first}", home, rightful.cookie, csrf=False)
             found.append((no_csrf, lambda a, answer: self._refused(row, a, answer, (403,))))

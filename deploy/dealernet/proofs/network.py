@@ -658,6 +658,7 @@ def _bookkeeping(side: Side, living: Living) -> None:
         to=f"somebody@{side.slug}.example", subject=canary(side.slug, "accounts_outboxmail", "subject"), body="-"
     )
     _tokens_and_sessions(side, living)
+    _second_factors(side, living)
 
 
 def _export(side: Side, living: Living) -> None:
@@ -702,6 +703,37 @@ def _tokens_and_sessions(side: Side, living: Living) -> None:
     _name, key = open_session(manager, tenant_id=side.id)
     Session.objects.filter(key_hash=hash_of(key)).update(realm="00000000-0000-4000-8000-00000000ffff")
     living["cookie_other_realm"] = key
+
+
+def _second_factors(side: Side, living: Living) -> None:
+    """One authenticator app, of whoever manages people; and a session of theirs after the first step of signing in."""
+    import pyotp
+
+    from kernel import clock
+    from kernel.accounts import actions
+    from kernel.accounts.actors import Actor
+    from kernel.accounts.models import User
+    from kernel.accounts.sessions import FIRST_STEP_KEY, SessionStore
+
+    role = "network_admin" if side.slug == "portal" else "general_manager"
+    person = User.objects.get(login=role)
+    secret = pyotp.random_base32()
+    factor, _codes = actions.add_app(
+        actor=Actor.of(person),
+        person=person,
+        name=canary(side.slug, "accounts_factor", "name"),
+        secret=secret,
+        code=pyotp.TOTP(secret).at(int(clock.now().timestamp())),
+    )
+    living["factor"] = str(factor.pk)
+    store = SessionStore()
+    store[FIRST_STEP_KEY] = {
+        "user": str(person.pk),
+        "at": (clock.now() + timedelta(days=1)).isoformat(),  # half-way for as long as the proof runs
+        "hash": person.get_session_auth_hash(),
+    }
+    store.save()
+    living["cookie_half_way"] = str(store.session_key)
 
 
 def _day(offset: int) -> date:

@@ -1,4 +1,4 @@
-"""`dealernet user add`, `dealernet user link` and `dealernet token create`."""
+"""`dealernet user add`, `link`, `reset-factors` and `dealernet token create`."""
 
 import argparse
 import io
@@ -6,12 +6,13 @@ import json
 import re
 
 import pytest
+from tests.kernel.accounts.factors import with_app
 
 from dealernet.commands import token, user
 from dealernet.config import ConfigurationError
 from kernel.accounts import actions, tokens
 from kernel.accounts.actors import SYSTEM
-from kernel.accounts.models import User
+from kernel.accounts.models import Factor, User
 from kernel.audit.models import Entry
 from kernel.errors import Forbidden
 
@@ -167,3 +168,25 @@ def test_people_cannot_hand_out_links(wall, north):
         actions.hand_out_link(
             actor=north.actor("general_manager"), person=User.objects.get(role="technician"), host="north.localhost"
         )
+
+
+def test_an_operator_takes_lost_second_factors_away(wall, north, capsys):
+    with_app(north, "general_manager")
+    words = ("reset-factors", "--host", "north", "--login", "GENERAL_manager")
+    assert call(user, *words) == 0
+    assert "had 1 second factors" in capsys.readouterr().out
+    answer = north.client().post("/sign-in/", {"login": "general_manager", "password": "correct horse 7 battery"})
+    assert answer["Location"] == "/"
+    with north.bound():
+        entry = Entry.objects.get(action="accounts.reset_factors")
+    assert (entry.actor_kind, entry.after["factors_removed"]) == ("system", 1)
+    assert call(user, *words, "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {"login": "general_manager", "factors_removed": 0}
+
+
+def test_of_somebody_unknown_nothing_is_taken(wall, north, capsys):
+    with_app(north, "general_manager")
+    assert call(user, "reset-factors", "--host", "north", "--login", "nobody-at-all") == 1
+    assert "nobody-at-all" in capsys.readouterr().err
+    with north.bound():
+        assert Factor.objects.count() == 1

@@ -76,6 +76,8 @@ def test_only_what_says_so_may_be_deleted() -> None:
             if "d" in getattr(model, "grants", TIER_DEFAULT).own:
                 found.add(model._meta.db_table)
     assert found == {
+        "accounts_factor",
+        "accounts_recoverycode",
         "accounts_session",
         "exchange_inboxpayload",
         "exchange_payload",
