@@ -74,7 +74,7 @@ class CodeForm(Form):
 
     wide = ("code",)
     code = forms.CharField(
-        label=_("Code"),
+        label=_("Security code"),
         max_length=40,
         widget=forms.TextInput(
             attrs={
