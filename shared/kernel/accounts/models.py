@@ -238,7 +238,7 @@ class Factor(models.Model):
     name = models.CharField(_("Name"), max_length=80)
     secret = models.CharField(max_length=200, blank=True)
     last_step = models.BigIntegerField(default=0)
-    credential_id = models.CharField(max_length=1400, null=True, unique=True)
+    credential_id = models.CharField(max_length=1400, null=True)
     public_key = models.TextField(blank=True)
     sign_count = models.BigIntegerField(default=0)
     created_at = models.DateTimeField(db_default=Now())
@@ -248,6 +248,8 @@ class Factor(models.Model):
 
     class Meta:
         ordering = ("created_at", "id")
+        # A constraint and no `unique=True`, which would bring a second index for LIKE.
+        constraints = [models.UniqueConstraint(fields=["credential_id"], name="accounts_factor_credential")]
 
     def __str__(self) -> str:
         return self.name
@@ -258,7 +260,7 @@ class RecoveryCode(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     user = models.ForeignKey(User, models.CASCADE, related_name="recovery_codes")
-    sha256 = models.CharField(max_length=64, unique=True)
+    sha256 = models.CharField(max_length=64)
     used_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(db_default=Now())
 
@@ -266,6 +268,7 @@ class RecoveryCode(models.Model):
 
     class Meta:
         ordering = ("created_at", "id")
+        constraints = [models.UniqueConstraint(fields=["sha256"], name="accounts_recovery_code")]
 
 
 class SignInRule(models.Model):
