@@ -109,3 +109,23 @@ def test_an_app_is_added_by_its_picture_and_asked_for_at_the_next_sign_in(clerk,
     page.fill("input[name=code]", pyotp.TOTP(secret).generate_otp(step + 1))
     page.press("input[name=code]", "Enter")
     assert signed_in(page)
+
+
+def test_a_rule_leads_people_of_a_role_to_the_one_page_where_they_add_a_factor(clerk, person):
+    boss = person("north", "general_manager", screen="desktop", language="zh-hans")
+    boss.go("/people/")
+    boss.check()
+    page = boss.go("/people/second-factors/")
+    boss.check()
+    boss.shot("rules")
+    today = page.evaluate("new Date(Date.now() + 8 * 3600e3).toISOString().slice(0, 10)")  # north's clock is Shanghai's
+    for day in (today, ""):
+        page.fill("input[name=parts_clerk]", day)
+        page.locator("main form button[type=submit]").click()
+        page.wait_for_load_state()
+        assert page.input_value("input[name=parts_clerk]") == day
+        clerk.go("/today/")
+        led = clerk.page.url.endswith("/account/second-factors/")
+        assert led is bool(day)
+        clerk.check()
+        clerk.shot("led" if led else "free")
