@@ -88,7 +88,8 @@ __all__ = [
 
 LOGIN = re.compile(r"[a-z0-9][a-z0-9._-]{1,62}[a-z0-9]\Z", re.IGNORECASE)
 RESET_FLOOR = 0.25
-"""Seconds that an answer to a reset request takes at least, so that its time does not tell who exists."""
+"""Seconds; an answer to a reset request takes these or a multiple, so that its time does not tell who exists, on a busy
+machine either."""
 
 
 # -- ending sign-ins
@@ -179,7 +180,7 @@ def _set_password(actor: Actor, person: User, new: str, keep_key: str | None, ac
 def ask_for_reset(*, request: HttpRequest, who: str) -> None:
     """Send a reset link to the person with this sign-in name or mail address, if there is one. Tells nobody which.
 
-    Takes at least RESET_FLOOR seconds. Raises TooMany when this address asked too often.
+    Takes RESET_FLOOR seconds or a multiple. Raises TooMany when this address asked too often.
     """
     began = time.monotonic()
     who = who.strip()
@@ -190,7 +191,7 @@ def ask_for_reset(*, request: HttpRequest, who: str) -> None:
         found = User.objects.filter(Q(login__iexact=who) | Q(email__iexact=who), is_active=True).exclude(email="")
         for user in found[:3]:
             _send_reset(user, request.get_host(), secure=request.is_secure())
-    time.sleep(max(0.0, RESET_FLOOR - (time.monotonic() - began)))
+    time.sleep(RESET_FLOOR - (time.monotonic() - began) % RESET_FLOOR)
 
 
 @transaction.atomic
