@@ -5,7 +5,6 @@ see does not exist (404).
 """
 
 from collections.abc import Callable
-from datetime import date
 from functools import wraps
 from typing import Any, Concatenate, TypeVar
 from urllib.parse import urlencode
@@ -15,10 +14,8 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import Resolver404, resolve, reverse
-from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from kernel import clock
 from kernel.accounts.roles import Right
 from kernel.errors import Forbidden, Missing
 
@@ -66,12 +63,6 @@ def to_factors(request: HttpRequest) -> HttpResponseBase:
     if request.headers.get("HX-Request") == "true":
         return HttpResponse(status=204, headers={"HX-Redirect": url})
     return HttpResponseRedirect(url)
-
-
-def must_add_factor(user: Any) -> bool:
-    """Whether somebody's role needs a second factor by now, by the tenant's clock, and they have none."""
-    due: date | None = user.factor_due_from
-    return due is not None and due <= timezone.localdate(clock.now())
 
 
 def requires(*rights: Right) -> Callable[[View], View]:

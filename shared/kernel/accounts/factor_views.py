@@ -14,7 +14,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods, require_POST
 
 from kernel.accounts import actions, passkeys, queries, totp
-from kernel.accounts.access import must_add_factor, requires, signed_in
+from kernel.accounts.access import requires, signed_in
 from kernel.accounts.actors import Actor
 from kernel.accounts.forms import FactorNameForm, FactorRulesForm, NewAppForm, NewPasskeyForm, ProofForm
 from kernel.accounts.models import Factor
@@ -26,7 +26,7 @@ NEW_SECRET_KEY = "_new_app"  # noqa: S105 - the name of an entry of the session
 
 def _layout(request: HttpRequest) -> dict[str, Any]:
     """Somebody who may do nothing else yet sees the page without the navigation."""
-    due = must_add_factor(request.user)
+    due = request.user.must_add_factor
     return {"layout": "ui/plain.html" if due else "ui/page.html", "due": due}
 
 

@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
 
-from kernel.accounts.access import BEFORE_A_FACTOR, must_add_factor, to_factors
+from kernel.accounts.access import BEFORE_A_FACTOR, to_factors
 from kernel.accounts.models import LANGUAGES, Anonymous
 from kernel.accounts.sessions import SessionStore
 from kernel.audit.context import coming_from
@@ -47,7 +47,7 @@ class AccountMiddleware:
 
     def process_view(self, request: HttpRequest, *_view: object) -> HttpResponseBase | None:
         # Here, and not before: the tenant's time zone, which says what day it is, is in force only now.
-        if not must_add_factor(request.user):
+        if not request.user.must_add_factor:
             return None
         if request.path.startswith("/api/"):
             request.user = Anonymous()  # type: ignore[assignment]  # a page's session counts for nothing; a token does

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, NoReturn
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.db.models.functions import Lower, Now
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from kernel import clock
@@ -95,14 +96,22 @@ class User(AbstractBaseUser):
     def delete(self, using: Any = None, keep_parents: bool = False) -> NoReturn:
         raise TypeError(RETIRED_NOT_DELETED)
 
+    @property
+    def must_add_factor(self) -> bool:
+        """Whether the person's role needs a second factor by now, by the tenant's clock, and they have none. Known of
+        the person signed in only."""
+        return self.factor_due_from is not None and self.factor_due_from <= timezone.localdate(clock.now())
+
     def has(self, right: Right | str) -> bool:
-        """Say whether the person's role, as it stands now, includes a right."""
-        return self.is_active and self.role in RIGHTS and Right(right) in RIGHTS[Role(self.role)]
+        """Say whether the person's role, as it stands now, includes a right: none before a second factor it needs."""
+        return Right(right) in self.rights
 
     @property
     def rights(self) -> frozenset[Right]:
         """All rights of the person's role; for templates: `{% if "leads_read" in request.user.rights %}`."""
-        return RIGHTS.get(Role(self.role), frozenset()) if self.is_active else frozenset()
+        if not self.is_active or self.role not in RIGHTS or self.must_add_factor:
+            return frozenset()
+        return RIGHTS[Role(self.role)]
 
 
 class Anonymous:
@@ -117,7 +126,7 @@ class Anonymous:
     is_active = False
     is_authenticated = False
     is_anonymous = True
-    factor_due_from = None
+    must_add_factor = False
     rights: frozenset[Right] = frozenset()
 
     def __str__(self) -> str:

@@ -17,6 +17,7 @@ from tests.kernel.accounts.factors import (
     with_app,
 )
 
+from dealernet.proofs import http
 from kernel import clock
 from kernel.accounts import actions, queries, recovery, totp
 from kernel.accounts.actors import SYSTEM, Actor
@@ -470,26 +471,44 @@ def test_somebody_who_must_add_a_factor_may_sign_out_and_choose_a_language(wall,
 
 @pytest.mark.parametrize("tier", ["portal", "dealer"])
 def test_no_other_page_and_no_api_answers_somebody_who_must_add_a_factor(wall, north, portal, tier):
-    """Every GET of the reviewed list of routes, for a role that may open it."""
-    from dealernet.proofs import http
-
+    """Everything in the reviewed list of routes, for a role that may most of it."""
     side = portal if tier == "portal" else north
     role = "network_admin" if tier == "portal" else "general_manager"
     client = side.client(role)
     demand(side, role, -1, by=role)
+    with side.bound():
+        entries = Entry.objects.count()
     free = {"account/second-factors/", "account/second-factors/app/", "account/second-factors/passkey/"}
-    asked = 0
+    pages = calls = 0
     for row in http.read().rows:
-        if row.tier != tier or row.method != "GET" or row.open_to_all or row.path in free:
+        if row.tier != tier or row.open_to_all or row.path in free:
             continue
         path = "/" + re.sub(r"<(?:[a-z]+:)?[a-z_]+>", "5f0c1f2e-0000-4000-8000-000000000000", row.path)
-        answer = client.get(path)
+        answer = client.generic(row.method, path)
         if row.is_api:
-            assert answer.status_code in (401, 404), path
+            assert answer.status_code in (401, 404), row.name
+            calls += answer.status_code == 401
         elif answer.status_code != 404:  # an address that takes no such argument
-            assert answer.get("Location") == "/account/second-factors/", path
-        asked += 1
-    assert asked > 40
+            assert answer.get("Location") == "/account/second-factors/", row.name
+            pages += 1
+    assert pages > 60
+    assert calls > 20
+    with side.bound():
+        assert Entry.objects.count() == entries
+
+
+def test_until_then_the_person_has_no_right_at_all(wall, north):
+    client = north.client("sales_manager")
+
+    def leads():
+        person = SessionStore(client.cookies[SID].value).person()
+        return person.has("leads_read"), "leads_read" in person.rights
+
+    with north.bound():
+        assert leads() == (True, True)
+    demand(north, "sales_manager", -1)
+    with north.bound():
+        assert leads() == (False, False)
 
 
 def test_an_htmx_request_is_sent_to_the_page_as_a_whole(wall, north):
