@@ -42,6 +42,7 @@ CHALLENGE_KEY = "_passkey"
 VALID = timedelta(minutes=5)
 LONGEST = 16_384
 """Characters of a browser's answer; those of real keys have some two thousand."""
+_PARTS = ("clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle")
 _PORT = re.compile(r":\d+\Z")
 #: The COSE key (ES256) of no private key that anybody kept.
 _NOBODYS = websafe_encode(
@@ -132,13 +133,19 @@ def refused() -> Invalid:
 
 
 def _answer(text: str) -> dict[str, Any]:
+    """A browser's answer, with the parts that we read and no others, and every one a text: of a number the library
+    would make as many zero bytes. Raises Invalid."""
     try:
         given = json.loads(text) if len(text) <= LONGEST else None
     except (ValueError, RecursionError):
         given = None
-    if not isinstance(given, dict):
+    response = given.get("response") if isinstance(given, dict) else None
+    if not isinstance(given, dict) or not isinstance(response, dict):
         raise refused()
-    return given
+    parts = {name: response[name] for name in _PARTS if name in response}
+    if not all(isinstance(value, str) for value in (given.get("id"), given.get("rawId"), *parts.values())):
+        raise refused()
+    return {"id": given["id"], "rawId": given["rawId"], "type": "public-key", "response": parts}
 
 
 def made(request: HttpRequest, text: str) -> NewKey:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import tracemalloc
 from datetime import timedelta
 
 import pytest
@@ -268,14 +269,17 @@ def test_an_answer_that_does_not_hold_is_refused(wall, north, changes):
 
 
 def test_every_refused_passkey_looks_the_same(wall, north):
-    """Unknown, forged, of somebody retired, reset: one answer."""
+    """Unknown, forged, of somebody retired or without a password: one answer."""
     device = with_passkey(north)
     retired = with_passkey(north, "technician")
     stranger = device_at(north)
     stranger.make(options_in(north.client("receptionist").get(ADD)))
+    invited = with_passkey(north, "receptionist")
     with north.bound():
         User.objects.filter(login="technician").update(is_active=False)
+        User.objects.filter(login="receptionist").update(password="!")
     answers = [
+        alone(north, invited)[1],
         alone(north, stranger)[1],
         alone(north, retired)[1],
         alone(north, device, challenge=b"x" * 32)[1],
@@ -357,6 +361,33 @@ def test_nonsense_is_refused(wall, north, text):
         assert client.post(path, {"credential": text}).status_code == 422
 
 
+@pytest.mark.parametrize("size", [10**6, 10**9, 10**30, -1, 1.5, True])
+def test_a_number_instead_of_text_takes_no_memory(wall, north, rf, size):
+    """bytes(10**9) is a gigabyte of zeros."""
+    with north.bound():
+        person = User.objects.get(login="sales_manager")
+        request = rf.post(ALONE, headers={"host": north.host})
+        request.session = {}
+        device = device_at(north)
+        new = json.loads(device.make(passkeys.to_make(request, person, [])))
+        shown = json.loads(device.show(passkeys.to_show(request, "sign-in")))
+        tracemalloc.start()
+        try:
+            for good, read in (
+                (new, lambda text: passkeys.made(request, text)),
+                (shown, lambda text: passkeys.shown(request, "sign-in", text)),
+            ):
+                for part in ("id", "rawId", *good["response"]):
+                    bad = json.loads(json.dumps(good))
+                    (bad["response"] if part in bad["response"] else bad)[part] = size
+                    passkeys.to_make(request, person, []) if good is new else passkeys.to_show(request, "sign-in")
+                    with pytest.raises(actions.Invalid):
+                        read(json.dumps(bad))
+            assert tracemalloc.get_traced_memory()[1] < 900_000
+        finally:
+            tracemalloc.stop()
+
+
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_a_mutilated_answer_is_refused_never_an_error(wall, north, rf, data):
@@ -373,7 +404,7 @@ def test_a_mutilated_answer_is_refused_never_an_error(wall, north, rf, data):
             parts = [f"response.{name}" for name in good["response"]]
         else:
             good = json.loads(device.show(passkeys.to_show(request, "sign-in")))
-            parts = [*good, *(f"response.{name}" for name in good["response"])]
+            parts = ["id", "rawId", "response", *(f"response.{name}" for name in good["response"])]
         part = data.draw(st.sampled_from(parts))
         odd = data.draw(st.one_of(st.none(), st.text(max_size=60), st.integers(), st.lists(st.text(max_size=3))))
         place = good["response"] if part.startswith("response.") else good

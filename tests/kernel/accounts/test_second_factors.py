@@ -200,6 +200,18 @@ def test_nobody_adds_names_or_removes_a_factor_of_another(wall, north):
             assert client.post(f"/account/second-factors/{factor.pk}/{path}/", {"name": "x"}).status_code == 404
 
 
+def test_an_account_without_a_password_gets_no_second_factor(wall, north):
+    """Somebody let in by other means must not make themselves a door of their own."""
+    client = north.client("technician")
+    with north.bound():
+        person = User.objects.get(login="technician")
+        person.set_unusable_password()
+        person.save()
+    assert add_app_by_page(client)[1].status_code == 403
+    with north.bound():
+        assert not Factor.objects.exists()
+
+
 # -- the second step
 
 

@@ -23,10 +23,12 @@ MOST = 10
 
 
 def _own(actor: Actor, person: User) -> User:
-    """The person with their row locked. Factors are one's own: Forbidden for everybody else."""
-    if person.pk != actor.id:
+    """The person with their row locked. Factors are one's own, and stand beside a password: Forbidden for everybody
+    else, and for an account that nobody opens by a password, which must not get another door."""
+    person = User.objects.select_for_update().get(pk=person.pk)
+    if person.pk != actor.id or not person.has_usable_password():
         raise Forbidden()
-    return User.objects.select_for_update().get(pk=person.pk)
+    return person
 
 
 def _check_name(name: str) -> str:

@@ -118,7 +118,9 @@ def _show(request: HttpRequest, purpose: passkeys.Purpose, credential: str, pers
         log.info("passkey refused", extra={"realm": realm(), "address": client_address(request) or "-"})
         raise
     user = shown.factor.user
-    if not user.is_active or not use_passkey(factor=shown.factor, sign_count=shown.sign_count):
+    # Whoever may not sign in with a password may not without one either.
+    may = user.is_active and user.has_usable_password()
+    if not may or not use_passkey(factor=shown.factor, sign_count=shown.sign_count):
         raise passkeys.refused()
     return user
 
