@@ -211,6 +211,17 @@ FROM "{old}".accounts_user o WHERE o.id = n.id AND o.password_changed_at IS DIST
 UPDATE "{new}".accounts_token n SET revoked_at = o.revoked_at
 FROM "{old}".accounts_token o WHERE o.id = n.id AND n.revoked_at IS NULL AND o.revoked_at IS NOT NULL;
 
+DELETE FROM "{new}".accounts_factor;
+INSERT INTO "{new}".accounts_factor SELECT o.* FROM "{old}".accounts_factor o
+WHERE EXISTS (SELECT 1 FROM "{new}".accounts_user n WHERE n.id = o.user_id);
+
+DELETE FROM "{new}".accounts_recoverycode;
+INSERT INTO "{new}".accounts_recoverycode SELECT o.* FROM "{old}".accounts_recoverycode o
+WHERE EXISTS (SELECT 1 FROM "{new}".accounts_user n WHERE n.id = o.user_id);
+
+INSERT INTO "{new}".accounts_signinrule SELECT o.* FROM "{old}".accounts_signinrule o
+ON CONFLICT (role) DO UPDATE SET second_factor_from = excluded.second_factor_from;
+
 UPDATE "{new}".customers_consent n SET withdrawn_at = o.withdrawn_at, withdrawn_by_name = o.withdrawn_by_name,
     withdrawn_means = o.withdrawn_means, withdrawn_note = o.withdrawn_note
 FROM "{old}".customers_consent o WHERE o.id = n.id AND n.withdrawn_at IS NULL AND o.withdrawn_at IS NOT NULL;

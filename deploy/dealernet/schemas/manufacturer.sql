@@ -1,7 +1,7 @@
 -- Every schema of the kind "manufacturer", migration by migration.
 -- Recorded from the migrations by `make schemas`; not written by hand.
--- migrations cddb7824e58cabab696d23474272087c4a38fa68d148910915344ed3ce2746b3
--- structure 440727a20e3dc49efa239384bd963942cbd4111b3336bad6e56c3b6e8ba15c20
+-- migrations dd364ec8344383115e8ecad5ad8c352b3e1aec7ca0388ef8ce2650254e0165a2
+-- structure 102b2153cf488b9707364acbf751c264ca8163ed98e41c127e4dc5ddc6f8445e
 
 -- migration accounts.0001_initial sql
 CREATE TABLE "accounts_user" ("password" varchar(128) NOT NULL, "last_login" timestamp with time zone NULL, "id" uuid NOT NULL PRIMARY KEY, "login" varchar(64) NOT NULL, "name" varchar(120) NOT NULL, "email" varchar(254) NOT NULL, "phone" varchar(32) NOT NULL, "role" varchar(32) NOT NULL, "language" varchar(8) NOT NULL, "is_active" boolean NOT NULL, "password_changed_at" timestamp with time zone NULL, "invited_at" timestamp with time zone NULL, "retired_at" timestamp with time zone NULL, "last_seen" timestamp with time zone NULL, "created_at" timestamp with time zone DEFAULT (STATEMENT_TIMESTAMP()) NOT NULL);
@@ -35,6 +35,23 @@ CREATE INDEX "accounts_session_key_hash_37c483b3_like" ON "accounts_session" ("k
 CREATE INDEX "accounts_session_user_id_d5aaed01" ON "accounts_session" ("user_id");
 -- next
 CREATE INDEX "accounts_session_expires" ON "accounts_session" ("expires_at");
+
+-- migration accounts.0002_second_factors sql
+CREATE TABLE "accounts_signinrule" ("role" varchar(32) NOT NULL PRIMARY KEY, "second_factor_from" date NULL);
+-- next
+CREATE TABLE "accounts_factor" ("id" uuid NOT NULL PRIMARY KEY, "kind" varchar(8) NOT NULL, "name" varchar(80) NOT NULL, "secret" varchar(200) NOT NULL, "last_step" bigint NOT NULL, "credential_id" varchar(1400) NULL, "public_key" text NOT NULL, "sign_count" bigint NOT NULL, "created_at" timestamp with time zone DEFAULT (STATEMENT_TIMESTAMP()) NOT NULL, "last_used_at" timestamp with time zone NULL, "user_id" uuid NOT NULL, CONSTRAINT "accounts_factor_credential" UNIQUE ("credential_id"));
+-- next
+CREATE TABLE "accounts_recoverycode" ("id" uuid NOT NULL PRIMARY KEY, "sha256" varchar(64) NOT NULL, "used_at" timestamp with time zone NULL, "created_at" timestamp with time zone DEFAULT (STATEMENT_TIMESTAMP()) NOT NULL, "user_id" uuid NOT NULL, CONSTRAINT "accounts_recovery_code" UNIQUE ("sha256"));
+-- next
+CREATE INDEX "accounts_signinrule_role_b68687f9_like" ON "accounts_signinrule" ("role" varchar_pattern_ops);
+-- next
+ALTER TABLE "accounts_factor" ADD CONSTRAINT "accounts_factor_user_id_f692f340_fk_accounts_user_id" FOREIGN KEY ("user_id") REFERENCES "accounts_user" ("id") DEFERRABLE INITIALLY DEFERRED;
+-- next
+CREATE INDEX "accounts_factor_user_id_f692f340" ON "accounts_factor" ("user_id");
+-- next
+ALTER TABLE "accounts_recoverycode" ADD CONSTRAINT "accounts_recoverycode_user_id_994761d3_fk_accounts_user_id" FOREIGN KEY ("user_id") REFERENCES "accounts_user" ("id") DEFERRABLE INITIALLY DEFERRED;
+-- next
+CREATE INDEX "accounts_recoverycode_user_id_994761d3" ON "accounts_recoverycode" ("user_id");
 
 -- migration aftersales.0001_initial sql
 CREATE TABLE "aftersales_claim" ("id" uuid NOT NULL PRIMARY KEY, "dealership" uuid NOT NULL, "revision" smallint NOT NULL CHECK ("revision" >= 0), "number" varchar(40) NOT NULL, "state" varchar(16) NOT NULL, "vin" varchar(40) NOT NULL, "claim_type" varchar(40) NOT NULL, "delivery_date" date NULL, "repair_opened_on" date NULL, "repair_closed_on" date NULL, "odometer_km" integer NULL CHECK ("odometer_km" >= 0), "complaint" text NOT NULL, "cause" text NOT NULL, "correction" text NOT NULL, "fault_code" varchar(40) NOT NULL, "causal_part" varchar(40) NOT NULL, "repair_order_number" varchar(40) NOT NULL, "total" numeric(14, 2) NULL, "approved_total" numeric(14, 2) NULL, "currency" varchar(3) NOT NULL, "level" varchar(16) NOT NULL, "withheld" jsonb NOT NULL, "agreement_version" varchar(40) NOT NULL, "submitted_at" timestamp with time zone NOT NULL, "decided_at" timestamp with time zone NULL, "recorded_at" timestamp with time zone DEFAULT (STATEMENT_TIMESTAMP()) NOT NULL);

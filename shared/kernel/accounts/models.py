@@ -254,6 +254,7 @@ class Factor(models.Model):
     last_used_at = models.DateTimeField(null=True)
 
     grants = DELETABLE
+    moves = Moves(stays="second factors are good at one place only; people add them anew")
 
     class Meta:
         ordering = ("created_at", "id")
@@ -274,6 +275,7 @@ class RecoveryCode(models.Model):
     created_at = models.DateTimeField(db_default=Now())
 
     grants = DELETABLE
+    moves = Moves(stays="recovery codes are good at one place only")
 
     class Meta:
         ordering = ("created_at", "id")

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import pyotp
 import segno
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.utils.safestring import SafeString, mark_safe
 
 from kernel.accounts.sessions import realm
@@ -24,9 +24,10 @@ SLACK = 1
 """Steps before and after the present one that are accepted: a phone's clock may be 30 seconds off (RFC 6238, 5.2)."""
 
 
-def _box(person: UUID) -> Fernet:
+def _box(person: UUID) -> MultiFernet:
     name = "PORTAL" if realm() == "portal" else "DEALERS"
-    return Fernet(base64.urlsafe_b64encode(keys.derived(name, f"second-factor:{realm()}:{person}")))
+    found = keys.all_derived(name, f"second-factor:{realm()}:{person}")
+    return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in found])
 
 
 def seal(secret: str, person: UUID) -> str:
@@ -40,6 +41,14 @@ def unseal(sealed: str, person: UUID) -> str | None:
         return _box(person).decrypt(sealed.encode()).decode()
     except InvalidToken:
         return None
+
+
+def seal_anew(sealed: str, person: UUID) -> str:
+    """The same secret, sealed under the key of today; as it stands when nobody can open it."""
+    try:
+        return _box(person).rotate(sealed.encode()).decode()
+    except InvalidToken:
+        return sealed
 
 
 def new_secret() -> str:

@@ -1,5 +1,6 @@
 """Second factors: authenticator apps, recovery codes, the second step of signing in, rules by role, lost factors."""
 
+import os
 import re
 import threading
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,7 @@ from kernel.accounts.models import Factor, OutboxMail, RecoveryCode, Session, Si
 from kernel.accounts.sessions import FIRST_STEP_KEY, SessionStore
 from kernel.audit.models import Entry
 from kernel.errors import Conflict, Forbidden, Invalid
+from kernel.tenancy.resealing import seals_of_this_member
 from kernel.testing.clocks import at
 from kernel.testing.network import PASSWORD
 
@@ -681,3 +683,26 @@ def test_the_page_before_the_password_is_right_says_nothing_of_second_factors(wa
     assert set(with_.cookies) == set(without.cookies)
     with north.bound():
         assert not Session.objects.exists()
+
+
+# -- keys that rotate
+
+
+def test_secrets_of_apps_open_during_a_rotation_and_after_it_under_the_new_key_alone(wall, north, monkeypatch):
+    with north.bound():
+        person = north.user("sales_manager")
+        Factor.objects.create(user=person, kind="totp", name="App", secret=totp.seal("JBSWY3DPEHPK3PXP", person.pk))
+        lost = Factor.objects.create(user=person, kind="totp", name="Lost", secret="sealed elsewhere")
+        before = os.environ["DEALERNET_KEY_DEALERS"]
+        monkeypatch.setenv("DEALERNET_KEY_DEALERS_PREVIOUS", before)
+        monkeypatch.setenv("DEALERNET_KEY_DEALERS", f"new {before}")
+        app = Factor.objects.get(name="App")
+        assert totp.unseal(app.secret, person.pk) == "JBSWY3DPEHPK3PXP"
+        assert seals_of_this_member()["secrets of authenticator apps"]() == 2
+        monkeypatch.delenv("DEALERNET_KEY_DEALERS_PREVIOUS")
+        assert totp.unseal(app.secret, person.pk) is None
+        app.refresh_from_db()
+        assert totp.unseal(app.secret, person.pk) == "JBSWY3DPEHPK3PXP"
+        lost.refresh_from_db()
+        assert lost.secret == "sealed elsewhere"
+        monkeypatch.undo()
