@@ -13,20 +13,21 @@ import time
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.utils import translation
 from django.utils.translation import gettext as _
 
 from dealer.organisation import logos
 from dealer.sales.actions import hand_back_leads
 from dealer.sharing.actions import end_sharing
-from dealernet.moving.exclusive import Session, exclusively
+from dealernet.moving.exclusive import Session, exclusively, let_in
 from dealernet.moving.steps import begin
 from exchange import courier, inbox
 from exchange.models import Ledger, LedgerState
 from kernel.accounts.actors import SYSTEM
 from kernel.tenancy import steward
 from kernel.tenancy.bindings import MANUFACTURER_ID, Courier, Owner, Portal, bound
-from kernel.tenancy.models import Kind, State, Tenant
+from kernel.tenancy.models import Domain, Kind, State, Tenant
 from kernel.tenancy.steward.progress import Progress
 from oem.leads import actions as leads
 
@@ -48,17 +49,34 @@ def retire(arguments: dict[str, Any], progress: Progress = lambda step: None) ->
     """
     slug = arguments["slug"]
     begin(progress, "freeze")
+    with bound(Owner()):
+        hosts = list(Domain.objects.filter(tenant__slug=slug).values("domain", "is_primary"))
     tenant = steward.close_host(slug)
     figures: dict[str, int] = {}
     if tenant.state == State.ACTIVE:
-        with exclusively(tenant.id) as session:
-            begin(progress, "leads")
-            figures = bring_leads_back(session, tenant.id)
-            begin(progress, "sharing")
-            session.run(_end_sharing)
-            carry_up(session, tenant.id)
+        try:
+            with exclusively(tenant.id) as session:
+                begin(progress, "leads")
+                figures = bring_leads_back(session, tenant.id)
+                begin(progress, "sharing")
+                session.run(_end_sharing)
+                carry_up(session, tenant.id)
+        except Exception:
+            _open_again(tenant, hosts)
+            raise
     steward.retire(arguments, progress)
     return figures
+
+
+def _open_again(tenant: Tenant, hosts: list[dict[str, Any]]) -> None:
+    """A dealership that could not be closed works on; what it handed back already stays handed back."""
+    hosts = hosts or [{"domain": f"{tenant.slug}.{settings.BASE_DOMAIN}", "is_primary": True}]
+    with bound(Owner()):
+        for host in hosts:
+            Domain.objects.get_or_create(
+                domain=host["domain"], defaults={"tenant": tenant, "is_primary": host["is_primary"]}
+            )
+    let_in(tenant.id)
 
 
 def bring_leads_back(session: Session, dealer_id: UUID) -> dict[str, int]:

@@ -23,10 +23,16 @@ def files(settings: Any, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def committed(committed: Any) -> Iterator[Any]:
-    """Logins are the server's and outlive the database, which is made anew after each test."""
+    """Logins are the server's and outlive the database, which is made anew after each test: what earlier tests left is
+    cleared away first, and what this one leaves afterwards."""
+    _clear_logins(committed)
     yield committed
-    mine = [committed.north.schema, committed.south.schema]
-    admin = steward.superuser(committed.name)
+    _clear_logins(committed)
+
+
+def _clear_logins(network: Any) -> None:
+    mine = [network.north.schema, network.south.schema]
+    admin = steward.superuser(network.name)
     with admin.cursor() as cursor:
         cursor.execute("SELECT rolname FROM pg_roles WHERE rolname ~ '^d_[a-z2-7]{12}$' AND rolname <> ALL(%s)", [mine])
         for (login,) in cursor.fetchall():

@@ -131,6 +131,26 @@ def test_what_the_dealership_knew_last_is_told_before_it_is_closed(worked, commi
     assert admin["exchange_ledger"][0] > 0
 
 
+def test_one_that_cannot_be_closed_works_on(worked, committed, north, monkeypatch):
+    monkeypatch.setattr(leaving, "PATIENCE", 0.3)
+    admin = steward.superuser(committed.name)
+    with admin.cursor() as cursor:  # a courier that hangs at its mail
+        cursor.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [f"courier {north.id}"])
+        with pytest.raises(leaving.MailStuck):
+            leaving.retire({"slug": "north"})
+        cursor.execute("SELECT pg_advisory_unlock_all()")
+    admin.close()
+    directory.forget()
+    assert directory.member_at(north.host) is not None
+    assert can_sign_in(north.schema)
+    with bound(Owner()):
+        assert Tenant.objects.get(slug="north").state == State.ACTIVE
+    drain_exchange()
+    assert differences() == []
+    leaving.retire({"slug": "north"})
+    assert not can_sign_in(north.schema)
+
+
 def test_what_it_shared_ends(worked, committed, north):
     leaving.retire({"slug": "north"})
     with bound(Owner(north.schema)):
