@@ -23,7 +23,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dealernet.settings_testing")
 hypothesis_settings.register_profile("dealernet", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis_settings.load_profile("dealernet")
 
-pytest_plugins = ["kernel.testing.plugin"]
+pytest_plugins = ["kernel.testing.plugin", "tests.broker"]
 
 
 @pytest.fixture(scope="session")

@@ -59,6 +59,11 @@ app.conf.update(
             "schedule": 300.0,
             "options": {"queue": "dealers", "expires": 300},
         },
+        "turns: what was lost": {
+            "task": "tenancy.sweep_turns",
+            "schedule": 5.0,
+            "options": {"queue": "dealers", "expires": 10},
+        },
         "clearing: portal": {"task": "kernel.accounts.tidy_portal", "schedule": 300.0, "options": {"queue": "portal"}},
         "clearing: dealers": {
             "task": "tenancy.fan_out",

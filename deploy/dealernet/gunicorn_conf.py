@@ -1,6 +1,7 @@
 """Gunicorn for the portal's and the dealers' web processes. Whose, and how many, the environment says.
 
-``DEALERNET_WEB_WORKERS`` and ``DEALERNET_WEB_THREADS``: processes and threads of each tier.
+``DEALERNET_WEB_WORKERS`` and ``DEALERNET_WEB_THREADS``: processes and threads of each tier. Most threads only wait for
+their turn: a process works on ``DEALERNET_WEB_AT_ONCE`` requests at once (kernel.admission).
 """
 
 import os
@@ -15,7 +16,7 @@ wsgi_app = "dealernet.wsgi:application"
 proc_name = os.environ.get("DEALERNET_PROCESS", "web")
 worker_class = "gthread"
 workers = int(os.environ.get("DEALERNET_WEB_WORKERS", "2"))
-threads = int(os.environ.get("DEALERNET_WEB_THREADS", "4"))
+threads = int(os.environ.get("DEALERNET_WEB_THREADS", "16"))
 preload_app = True  # memory is shared, and the first request is as fast as the others
 umask = 0o077  # the socket is for the front door alone, which runs as the same user
 backlog = 1024

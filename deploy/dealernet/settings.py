@@ -11,6 +11,7 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
+from dealernet import budget
 from kernel.accounts import conf as accounts_conf
 from kernel.api import conf as api_conf
 from kernel.tenancy import keys
@@ -44,10 +45,10 @@ def _django_keys() -> list[str]:
 
 
 def _number(name: str, default: int) -> int:
-    value = os.environ.get(name) or str(default)
-    if not value.isdigit() or int(value) < 1:
-        raise ImproperlyConfigured(f"{name} must be a whole number, 1 or more.")
-    return int(value)
+    try:
+        return budget.number(os.environ, name, default)
+    except ValueError as error:
+        raise ImproperlyConfigured(str(error)) from None
 
 
 SECRET_KEY, *SECRET_KEY_FALLBACKS = _django_keys()
@@ -126,6 +127,10 @@ MIDDLEWARE = [
     "django.middleware.gzip.GZipMiddleware",
     "kernel.tenancy.middleware.HostMiddleware",
     *api_conf.MIDDLEWARE_EARLY,
+    # before the session, which asks the database: who has to wait holds no connection
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    *ui_conf.MIDDLEWARE,
+    "kernel.admission.AdmissionMiddleware",
     "kernel.accounts.sessions.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -133,8 +138,6 @@ MIDDLEWARE = [
     "kernel.accounts.middleware.LanguageMiddleware",
     "dealer.organisation.middleware.TimeZoneMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    *ui_conf.MIDDLEWARE,
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
@@ -263,6 +266,22 @@ SPECTACULAR_SETTINGS = {
 
 # How many proxies in front of this process append to X-Forwarded-For: the front door is one.
 TRUSTED_PROXY_HOPS = int(os.environ.get("DEALERNET_PROXY_HOPS", "1" if PROCESS.endswith("-web") else "0"))
+
+# What a dealership may use that has no limits of its own (kernel.tenancy.limits).
+DEALERSHIP_LIMITS = {
+    "requests": _number("DEALERNET_LIMIT_REQUESTS", 2),
+    "statement_seconds": _number("DEALERNET_LIMIT_STATEMENT_SECONDS", 20),
+    "jobs_at_once": _number("DEALERNET_LIMIT_JOBS_AT_ONCE", 1),
+    "jobs_per_minute": _number("DEALERNET_LIMIT_JOBS_PER_MINUTE", 1200),
+    "storage_mb": _number("DEALERNET_LIMIT_STORAGE_MB", 20_000),
+    "exports_per_day": _number("DEALERNET_LIMIT_EXPORTS_PER_DAY", 200),
+}
+# Requests that a web process works on at once. It has more threads than that: there the others wait for their turn.
+WEB_AT_ONCE = _number("DEALERNET_WEB_AT_ONCE", 4)
+# Requests of one dealership that may wait in a web process; the next one is asked to come again.
+WEB_WAITING = _number("DEALERNET_WEB_WAITING", 6)
+# The connections of a process (kernel.tenancy.pool).
+CONNECTION_POOL = budget.pool_limits(PROCESS, os.environ)
 
 # How long a dealership has to answer a lead that it is offered.
 RESPOND_MINUTES = _number("DEALERNET_RESPOND_MINUTES", 30)

@@ -15,14 +15,14 @@ from django.db import connection, transaction
 from kombu import Connection
 from kombu.simple import SimpleQueue
 
+from kernel.tenancy import turns
 from kernel.tenancy.bindings import MANUFACTURER_ID
 
 log = logging.getLogger(__name__)
 
 COURIER_QUEUE = "courier.hints"
-#: Inboxes have queues of their own, so that a flood of other work never holds up what arrived.
+#: The manufacturer's inbox has a queue of its own, so that a flood of other work never holds up what arrived.
 PORTAL_INBOX = "portal.inbox"
-DEALERS_INBOX = "dealers.inbox"
 #: Senders the courier is told of at once.
 AT_ONCE = 1000
 DRAIN_PORTAL = "exchange.drain_portal"
@@ -53,6 +53,7 @@ def _queue() -> SimpleQueue:
 
 def _forget() -> None:
     """Connect anew next time; a connection that broke may still wait for hints that nobody would read from it."""
+    turns.forget()
     _link().release()
     _local.__dict__.clear()
 
@@ -89,11 +90,11 @@ def after_commit_wake_courier(sender: UUID) -> None:
 
 
 def wake_receiver(receiver: UUID) -> None:
-    """Tell the workers of a member that its inbox has mail."""
+    """Tell the workers of a member that its inbox has mail. A dealership's inbox comes before its other work."""
     if receiver == MANUFACTURER_ID:
         send_task(DRAIN_PORTAL, queue=PORTAL_INBOX)
-    else:
-        send_task(DRAIN_DEALER, str(receiver), queue=DEALERS_INBOX)
+    elif usable():
+        turns.ask(DRAIN_DEALER, receiver, urgent=True)
 
 
 def wait_for_senders(timeout: float) -> set[UUID]:

@@ -13,6 +13,7 @@ from tests.exchange.test_courier import send
 from exchange import hints
 from exchange.models import Ledger
 from kernel.tenancy.bindings import MANUFACTURER_ID
+from kernel.tenancy.tasks import DEALERS_QUEUE
 
 
 def test_the_courier_is_woken_once_a_transaction_and_after_it(committed, north, broker):
@@ -83,4 +84,4 @@ def test_each_tiers_inbox_is_worked_off_by_its_own_workers(north, broker):
     hints.wake_receiver(MANUFACTURER_ID)
     hints.wake_receiver(north.id)
     assert broker(hints.PORTAL_INBOX) == [("exchange.drain_portal",)]
-    assert broker(hints.DEALERS_INBOX) == [("exchange.drain_dealer", str(north.id))]
+    assert broker(DEALERS_QUEUE) == [("exchange.drain_dealer", str(north.id))]

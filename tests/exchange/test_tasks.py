@@ -11,6 +11,8 @@ from exchange.models import Inbox, InboxState
 from exchange.outbound import send_down
 from kernel.accounts.actors import SYSTEM
 from kernel.contracts import Purpose
+from kernel.tenancy import turns
+from kernel.tenancy.tasks import DEALERS_QUEUE
 
 
 def received(side) -> int:
@@ -47,19 +49,20 @@ def test_a_backlog_longer_than_a_turn_asks_for_another_one(
 ):  # fmt: skip
     monkeypatch.setattr(inbox, "BATCH", 2)
     monkeypatch.setattr(tasks, "TURN_SECONDS", 0.0)
+    monkeypatch.setattr(turns, "TURN_SECONDS", 0.0)
     monkeypatch.setitem(handlers._handlers, (handlers.DEALER, "DailyCounts"), lambda messages: None)
     for _ in range(3):
         send(north, subject=uuid4())
         with portal.bound():
             send_down(counts(5), to=north.id, subject=uuid4(), purpose=Purpose.ANALYTICS, actor=SYSTEM, event_at=NOON)
     courier.sweep()
-    broker(hints.PORTAL_INBOX), broker(hints.DEALERS_INBOX)
+    broker(hints.PORTAL_INBOX)
     tasks.drain_portal()
-    tasks.drain_dealer(str(north.id))
+    assert turns.work("first") == 1
     assert (received(portal), received(north)) == (1, 1)
     assert broker(hints.PORTAL_INBOX) == [("exchange.drain_portal",)]
-    assert broker(hints.DEALERS_INBOX) == [("exchange.drain_dealer", str(north.id))]
+    assert turns.backlog(north.id)["waiting"] == 1
     tasks.drain_portal()
-    tasks.drain_dealer(str(north.id))
+    assert turns.work("second") == 1
     assert (received(portal), received(north)) == (0, 0)
-    assert (broker(hints.PORTAL_INBOX), broker(hints.DEALERS_INBOX)) == ([], [])
+    assert (broker(hints.PORTAL_INBOX), broker(DEALERS_QUEUE)) == ([], [])

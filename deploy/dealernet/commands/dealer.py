@@ -17,6 +17,20 @@ NETWORK = True
 LOOK, PATIENCE = 0.2, 120.0
 
 
+LIMITS = {
+    "requests": "requests that each web process works on at once; `standard` for what holds for all",
+    "statement_seconds": "the longest that one query may take",
+    "jobs_at_once": "background jobs at once",
+    "jobs_per_minute": "background jobs begun in a minute",
+    "storage_mb": "megabytes of tables and files",
+    "exports_per_day": "files that people take from lists in a day",
+}
+
+
+def _limit(word: str) -> int | str:
+    return word if word == "standard" else int(word)
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     add = verbs.add_parser("add", help="set up a dealership and print how its first person signs in")
@@ -32,6 +46,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     verbs.add_parser("list", help="all dealerships with their states")
     show = verbs.add_parser("show", help="one dealership with everything known of it")
     show.add_argument("slug", metavar="S")
+    limits = verbs.add_parser("limits", help="what a dealership may use of what all share, and what it uses")
+    limits.add_argument("slug", metavar="S")
+    for name, text in LIMITS.items():
+        limits.add_argument(f"--{name.replace('_', '-')}", metavar="N", type=_limit, help=text)
     retire = verbs.add_parser(
         "retire", help="close a dealership, or confirm the portal's wish to close it; its data is kept"
     )
@@ -58,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
         if args.verb == "retire":
             return _retire(args)
         with bound(Portal()):
-            return {"add": _add, "list": _list, "show": _show}[args.verb](args)
+            return {"add": _add, "list": _list, "show": _show, "limits": _limits}[args.verb](args)
     except DomainError as refusal:
         return _failed(args, str(refusal))
 
@@ -218,6 +236,48 @@ def _show(args: argparse.Namespace) -> int:
         print(f"{move['kind'] + ':':<10} {move['at'][:16]} from {move['source']}{kept}")
     if request and request.error:
         print(f"{'problem:':<10} {request.error.partition(chr(10))[0]}")
+    return 0
+
+
+def _limits(args: argparse.Namespace) -> int:
+    from kernel.accounts.actors import SYSTEM
+    from kernel.errors import Invalid
+    from kernel.tenancy.models import Limits
+    from oem.network import actions, queries
+
+    dealership = _found(args.slug)
+    given = {name: getattr(args, name) for name in LIMITS if getattr(args, name) is not None}
+    if given:
+        wanted = {name: None if value == "standard" else value for name, value in given.items()}
+        try:
+            actions.set_limits(actor=SYSTEM, dealership=dealership, **wanted)
+        except Invalid as problem:
+            return _failed(args, "; ".join(f"--{e.field.replace('_', '-')}: {e.message}" for e in problem.errors))
+    allowed, use = queries.limits_of(dealership)
+    own = Limits.objects.filter(tenant_id=dealership.id).first()
+    document = {
+        "slug": dealership.slug,
+        "limits": {name: getattr(allowed, name) for name in LIMITS},
+        "own": [name for name in LIMITS if own and getattr(own, name) is not None],
+        "use": {
+            "table_bytes": use.table_bytes,
+            "file_bytes": use.file_bytes,
+            "measured_at": use.measured_at.isoformat(timespec="seconds"),
+        }
+        if use
+        else None,
+    }
+    if args.json:
+        print(json.dumps(document, ensure_ascii=False))
+        return 0
+    for name, text in LIMITS.items():
+        mark = "own" if name in document["own"] else "standard"
+        print(f"{name.replace('_', '-'):<18} {getattr(allowed, name):>8}  {mark:<9} {text.partition(';')[0]}")
+    print(
+        f"in use             {use.storage_mb:8.1f}  MB, measured {use.measured_at:%Y-%m-%d %H:%M} UTC"
+        if use
+        else "in use                    –  MB, not measured yet"
+    )
     return 0
 
 

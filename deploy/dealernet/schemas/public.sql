@@ -1,6 +1,6 @@
 -- Every schema of the kind "public", migration by migration.
 -- Recorded from the migrations by `make schemas`; not written by hand.
--- migrations 841bde02c6b5e91ddf31e7ee32a438d7c52ac4330f2fefd661215ed560b98de2
+-- migrations fc69edc177a56ec6fd9081f03e5473d023bb17d6bf39fa2728094a4ea0236fbe
 -- structure e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
 
 -- migration reference.0001_initial sql
@@ -118,3 +118,12 @@ CREATE TABLE "tenancy_move" ("id" uuid NOT NULL PRIMARY KEY, "kind" varchar(10) 
 ALTER TABLE "tenancy_move" ADD CONSTRAINT "tenancy_move_tenant_id_963b7a6e_fk_tenancy_tenant_id" FOREIGN KEY ("tenant_id") REFERENCES "tenancy_tenant" ("id") DEFERRABLE INITIALLY DEFERRED;
 -- next
 CREATE INDEX "tenancy_move_tenant_id_963b7a6e" ON "tenancy_move" ("tenant_id");
+
+-- migration tenancy.0004_limits sql
+CREATE TABLE "tenancy_usage" ("tenant_id" uuid NOT NULL PRIMARY KEY, "table_bytes" bigint NOT NULL, "file_bytes" bigint NOT NULL, "measured_at" timestamp with time zone NOT NULL);
+-- next
+CREATE TABLE "tenancy_limits" ("tenant_id" uuid NOT NULL PRIMARY KEY, "requests" integer NULL CHECK ("requests" >= 0), "statement_seconds" integer NULL CHECK ("statement_seconds" >= 0), "jobs_at_once" integer NULL CHECK ("jobs_at_once" >= 0), "jobs_per_minute" integer NULL CHECK ("jobs_per_minute" >= 0), "storage_mb" integer NULL CHECK ("storage_mb" >= 0), "exports_per_day" integer NULL CHECK ("exports_per_day" >= 0), "changed_at" timestamp with time zone DEFAULT (STATEMENT_TIMESTAMP()) NOT NULL, CONSTRAINT "limits_requests" CHECK (("requests" IS NULL OR "requests" BETWEEN 1 AND 64)), CONSTRAINT "limits_statement_seconds" CHECK (("statement_seconds" IS NULL OR "statement_seconds" BETWEEN 2 AND 20)), CONSTRAINT "limits_jobs_at_once" CHECK (("jobs_at_once" IS NULL OR "jobs_at_once" BETWEEN 1 AND 64)), CONSTRAINT "limits_jobs_per_minute" CHECK (("jobs_per_minute" IS NULL OR "jobs_per_minute" BETWEEN 30 AND 100000)), CONSTRAINT "limits_storage_mb" CHECK (("storage_mb" IS NULL OR "storage_mb" BETWEEN 50 AND 10000000)), CONSTRAINT "limits_exports_per_day" CHECK (("exports_per_day" IS NULL OR "exports_per_day" BETWEEN 1 AND 100000)));
+-- next
+ALTER TABLE "tenancy_usage" ADD CONSTRAINT "tenancy_usage_tenant_id_6c7f6e64_fk_tenancy_tenant_id" FOREIGN KEY ("tenant_id") REFERENCES "tenancy_tenant" ("id") DEFERRABLE INITIALLY DEFERRED;
+-- next
+ALTER TABLE "tenancy_limits" ADD CONSTRAINT "tenancy_limits_tenant_id_8a20dfb0_fk_tenancy_tenant_id" FOREIGN KEY ("tenant_id") REFERENCES "tenancy_tenant" ("id") DEFERRABLE INITIALLY DEFERRED;

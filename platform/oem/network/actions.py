@@ -22,7 +22,7 @@ from kernel.automotive import regions
 from kernel.errors import Conflict, IllegalTransition, Invalid
 from kernel.reference import queries as reference
 from kernel.tenancy import steward
-from kernel.tenancy.models import SIGNED_VERBS, RequestState, State, StewardRequest, StewardSignature, Tenant
+from kernel.tenancy.models import SIGNED_VERBS, Limits, RequestState, State, StewardRequest, StewardSignature, Tenant
 from kernel.transitions import move
 from oem.network import tasks
 from oem.network.models import TRANSITIONS, Capability, Dealership, DealershipState, Site, Territory
@@ -322,6 +322,31 @@ def ask_for_upgrade(*, actor: Actor) -> StewardRequest:
 
 
 # -- sites, capabilities, territories --------------------------------------------------------------------------
+
+
+@transaction.atomic
+def set_limits(*, actor: Actor, dealership: Dealership, **values: int | None) -> Limits:
+    """Set what a dealership may use of what all share (kernel.tenancy.limits); None: the standard. Others stay.
+
+    Web processes and workers know within seconds, the database's own (`statement_seconds`) within a minute. Raises
+    Invalid for a value outside of BOUNDS, and for a dealership that has no place in the directory yet.
+    """
+    actor.require(Right.NETWORK_WRITE)
+    if not Tenant.objects.filter(id=dealership.id).exists():
+        raise Invalid({"": _("It is being set up. Set its limits when that is done.")})
+    own, _made = Limits.objects.select_for_update().get_or_create(tenant_id=dealership.id)
+    before = {name: getattr(own, name) for name in values}
+    for name, value in values.items():
+        setattr(own, name, value)
+    try:
+        own.clean_fields(exclude=[field.name for field in own._meta.fields if field.name not in values])
+    except ValidationError as error:
+        raise Invalid(error.message_dict) from None
+    if before != values:
+        own.changed_at = clock.now()
+        own.save()
+        audit.record(actor=actor, action="network.set_limits", obj=dealership, before=before, after=dict(values))
+    return own
 
 
 @transaction.atomic

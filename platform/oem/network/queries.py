@@ -19,7 +19,17 @@ from kernel.errors import Missing
 from kernel.reference.queries import CALENDAR
 from kernel.release import RELEASE
 from kernel.tenancy import rendering
-from kernel.tenancy.models import FleetUpgrade, RequestState, SchemaState, StewardRequest, Tenant, UpgradeState
+from kernel.tenancy.limits import NAMES, Allowance, Use, merged
+from kernel.tenancy.models import (
+    FleetUpgrade,
+    Limits,
+    RequestState,
+    SchemaState,
+    StewardRequest,
+    Tenant,
+    UpgradeState,
+    Usage,
+)
 from oem.network.models import AT_WORK, Capability, Dealership, DealershipState, Site, Territory
 
 
@@ -91,6 +101,13 @@ def leaving_dates(entry: Tenant | None) -> dict[str, datetime]:
     """When a dealership left, until when its data is kept at least, when it was deleted; only what is so."""
     names = ("retired_at", "drop_after", "dropped_at")
     return {name: getattr(entry, name) for name in names if entry is not None and getattr(entry, name)}
+
+
+def limits_of(dealership: Dealership) -> tuple[Allowance, Use | None]:
+    """What a dealership may use, and what it used when the steward last measured."""
+    own = Limits.objects.filter(tenant_id=dealership.id).values(*NAMES).first()
+    use = Usage.objects.filter(tenant_id=dealership.id).first()
+    return merged(own or {}), Use(use.table_bytes, use.file_bytes, use.measured_at) if use else None
 
 
 def host_of(slug: str, *, port: str = "") -> str:

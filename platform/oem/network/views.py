@@ -25,7 +25,7 @@ from kernel.accounts.roles import Right
 from kernel.errors import Invalid
 from kernel.reference import queries as reference
 from kernel.tenancy.models import RequestState, UpgradeState
-from kernel.ui import states
+from kernel.ui import states, usage
 from kernel.ui.lists import Choice, Column, ListPage, Search
 from kernel.ui.templatetags.ui import local_text, number
 from oem.network import actions, queries
@@ -172,6 +172,7 @@ def dealership(request: HttpRequest, slug: str) -> HttpResponseBase:
         "may_write": request.user.has(Right.NETWORK_WRITE),
         "waiting": found.state in WAITING or found.state == DealershipState.FAILED,
         "panels": panels_for(request, found),
+        "limits": usage.facts(found.id, *queries.limits_of(found)),
         "crumbs": _crumbs(),
     }
     return render(request, "network/dealership.html", context)

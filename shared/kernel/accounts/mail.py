@@ -22,7 +22,8 @@ from django.db.models import Min
 from kernel import clock
 from kernel.accounts.models import OutboxMail
 from kernel.accounts.sessions import realm
-from kernel.tenancy.tasks import DEALERS_QUEUE, PORTAL_QUEUE
+from kernel.tenancy import turns
+from kernel.tenancy.tasks import PORTAL_QUEUE
 
 log = logging.getLogger(__name__)
 
@@ -50,11 +51,12 @@ def put_in_outbox(*, to: str, subject: str, body: str) -> OutboxMail:
 
 
 def _wake_sender(of: str, after: float = 0.0) -> None:
-    options = {"retry": False, "countdown": after or None}
     if of == "portal":
-        current_app.send_task("kernel.accounts.send_mail_portal", queue=PORTAL_QUEUE, **options)
+        current_app.send_task(
+            "kernel.accounts.send_mail_portal", queue=PORTAL_QUEUE, retry=False, countdown=after or None
+        )
     elif of:
-        current_app.send_task("kernel.accounts.send_mail_dealer", args=[of], queue=DEALERS_QUEUE, **options)
+        turns.ask("kernel.accounts.send_mail_dealer", of, after=after)
 
 
 def send_waiting() -> int:

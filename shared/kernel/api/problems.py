@@ -71,6 +71,12 @@ for _entry in (
     ("unsupported_media_type", 415, _("This content type is not understood"), _("Send application/json.")),
     ("invalid", 422, _("The content is not valid"), _("Correct the fields named under “errors”.")),
     ("idempotency_key_reused", 422, _("The Idempotency-Key was used before"), _("Use a new key for a new request.")),
+    (
+        "storage_full",
+        409,
+        _("The storage of this dealership is full"),
+        _("Nothing was added. Ask the manufacturer for more, and send it again unchanged."),
+    ),
     ("too_many_requests", 429, _("Too many requests"), _("Wait the seconds named in Retry-After.")),
     (
         "server_error",

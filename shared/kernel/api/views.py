@@ -1,7 +1,7 @@
 """The base of every API view, and the pages that describe the API."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -27,6 +27,8 @@ from kernel.api.pagination import CursorPages
 from kernel.api.problems import PROBLEMS, ApiProblem
 from kernel.errors import Missing
 from kernel.idempotency.once import idempotent
+from kernel.tenancy.limits import check_storage
+from kernel.tenancy.middleware import MembersRequest
 
 Required = Mapping[str, Right | tuple[Right, ...] | None]
 
@@ -63,6 +65,8 @@ class ApiView(APIView):
             raise ApiProblem("too_large")
         _ = request._request.body  # kept, so that Idempotency-Key can compare bytes after parsing
         super().initial(request, *args, **kwargs)
+        if request.method == "POST":
+            check_storage(cast(MembersRequest, request._request).tenant)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)

@@ -6,10 +6,12 @@ import re
 import threading
 import time
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from kernel.tenancy import rendering
 from kernel.tenancy.bindings import Binding, Dealer, Portal
+from kernel.tenancy.limits import NAMES, Allowance, Use, merged
 from kernel.tenancy.models import Domain, Kind, State, Tenant
 
 #: Seconds a looked-up host is remembered: how long a retired dealership's pages may still be found.
@@ -27,6 +29,9 @@ class Member:
     kind: str
     slug: str
     name: str
+    limits: Allowance
+    #: None until the steward has measured, and for the manufacturer.
+    usage: Use | None = None
     #: An upgrade to this release failed in its schema: it is not served until that is mended.
     fenced: bool = False
 
@@ -61,18 +66,32 @@ def member_at(host: str) -> Member | None:
         return found[1]
     row = (
         Domain.objects.filter(domain=host, tenant__state=State.ACTIVE)
-        .values_list("tenant_id", "tenant__kind", "tenant__slug", "tenant__name", "tenant__fenced_by")
+        .values_list(
+            *("tenant_id", "tenant__kind", "tenant__slug", "tenant__name", "tenant__fenced_by"),
+            *("tenant__usage__table_bytes", "tenant__usage__file_bytes", "tenant__usage__measured_at"),
+            *(f"tenant__own_limits__{name}" for name in NAMES),
+        )
         .first()
     )
-    member = None
-    if row:
-        id_, kind, slug, name, fenced_by = row
-        member = Member(id_, kind, slug, name, fenced=_of_this_release(kind, fenced_by))
+    member = _member(row) if row else None
     with _lock:
         if len(_remembered) >= REMEMBER_AT_MOST:
             _remembered.clear()
         _remembered[host] = (now + REMEMBER_FOR, member)
     return member
+
+
+def _member(row: tuple[Any, ...]) -> Member:
+    (id_, kind, slug, name, fenced_by), measured, own = row[:5], row[5:8], row[8:]
+    return Member(
+        id_,
+        kind,
+        slug,
+        name,
+        limits=merged(dict(zip(NAMES, own, strict=True))),
+        usage=Use(*measured) if measured[2] else None,
+        fenced=_of_this_release(kind, fenced_by),
+    )
 
 
 def _of_this_release(kind: str, fenced_by: str) -> bool:

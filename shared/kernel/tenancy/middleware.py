@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import cast
 
-from django.db import OperationalError, connection
+from django.db import OperationalError
+from django.db import connection as any_connection
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from kernel.tenancy import directory, keys
+from kernel.tenancy.backend.base import DatabaseWrapper
 from kernel.tenancy.bindings import Binding, Unbound, bound
+
+connection = cast(DatabaseWrapper, any_connection)
 
 PORTAL_URLS = "dealernet.urls_portal"
 DEALER_URLS = "dealernet.urls_dealer"
@@ -55,9 +60,8 @@ class HostMiddleware:
                 return _plain(503, FENCED, **{"Retry-After": "300"})
             request.tenant = member
             request.urlconf = PORTAL_URLS if member.is_portal else DEALER_URLS
+            connection.give_back()  # a request that waits for its turn keeps nobody from the directory
             with bound(member.binding):
-                # Here and not in a view, where Django would make a 500 of it.
-                connection.ensure_connection()
                 response = self.get_response(request)
         except OperationalError:
             return _plain(503, "The database is busy. Please try again.", **{"Retry-After": "2"})

@@ -1,5 +1,6 @@
 """The directory of the network (schema `public`): who is there, under which host, and what the steward does."""
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
@@ -7,6 +8,7 @@ from django_tenants.models import DomainMixin, TenantMixin
 
 from kernel.ids import new_id
 from kernel.tenancy.grants import Grants
+from kernel.tenancy.limits import BOUNDS
 
 
 class Kind(models.TextChoices):
@@ -60,6 +62,53 @@ class Domain(DomainMixin):
 
     class Meta:
         ordering = ["domain"]
+
+
+def _limit(name: str) -> models.PositiveIntegerField:
+    least, most = BOUNDS[name]
+    return models.PositiveIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(least), MaxValueValidator(most)]
+    )
+
+
+class Limits(models.Model):
+    """The limits of a dealership that has some of its own; empty ones are the standard (kernel.tenancy.limits)."""
+
+    grants = Grants(frontdesk="r", oem="raw")
+
+    tenant = models.OneToOneField(Tenant, models.PROTECT, primary_key=True, related_name="own_limits")
+    requests = _limit("requests")
+    statement_seconds = _limit("statement_seconds")
+    jobs_at_once = _limit("jobs_at_once")
+    jobs_per_minute = _limit("jobs_per_minute")
+    storage_mb = _limit("storage_mb")
+    exports_per_day = _limit("exports_per_day")
+    changed_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["tenant"]
+        # The portal's login writes here: whatever it writes, no dealership stands still.
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q((f"{name}__isnull", True)) | models.Q((f"{name}__range", bounds)),
+                name=f"limits_{name}",
+            )
+            for name, bounds in BOUNDS.items()
+        ]
+
+
+class Usage(models.Model):
+    """What a dealership's tables and files take, as the steward measured it."""
+
+    grants = Grants(frontdesk="r", oem="r")
+
+    tenant = models.OneToOneField(Tenant, models.PROTECT, primary_key=True, related_name="usage")
+    table_bytes = models.BigIntegerField()
+    file_bytes = models.BigIntegerField()
+    measured_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["tenant"]
 
 
 class SchemaState(models.Model):

@@ -9,8 +9,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import psycopg2
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
 from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
 
@@ -33,6 +35,7 @@ def page(request: HttpRequest, status: int, **values: Any) -> HttpResponse:
     """Render the error page with ``status``; an htmx request gets the sentence alone as a toast."""
     values.setdefault("next_url", "/")
     values.setdefault("next_label", _("Go to the start page"))
+    values.setdefault("fields", [])
     context = {
         **values,
         "shell": _Bare(),
@@ -111,6 +114,7 @@ def _database_went_away(error: BaseException | None) -> bool:
 def unavailable(request: HttpRequest, retry_after: int = 5) -> HttpResponse:
     """503 with ``Retry-After`` in seconds."""
     reading = request.method in ("GET", "HEAD")
+    kept = [] if reading else _typed(request)
     response = page(
         request,
         503,
@@ -118,8 +122,22 @@ def unavailable(request: HttpRequest, retry_after: int = 5) -> HttpResponse:
         heading=_("Just a moment, please"),
         sentence=_("The system is busy or being updated. Try again in a few seconds.")
         if reading
+        else _("The system is busy or being updated. What you typed is kept here: send it again in a few seconds.")
+        if kept
         else _("The system is busy or being updated. Go back: what you typed is still there. Send it again."),
-        **({"next_url": request.get_full_path(), "next_label": _("Try again")} if reading else {}),
+        **({"next_url": request.get_full_path(), "next_label": _("Try again")} if reading or kept else {}),
+        fields=kept,
     )
     response["Retry-After"] = str(retry_after)
     return response
+
+
+def _typed(request: HttpRequest) -> list[tuple[str, str]]:
+    """What a form held, to be sent again as it was. Nothing when it cannot be told back in a page: files, passwords,
+    and what is no form."""
+    try:
+        typed = [(name, value) for name, values in request.POST.lists() for value in values]
+        files = bool(request.FILES)
+    except (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent, MultiPartParserError, UnreadablePostError):
+        return []
+    return [] if files or any("password" in name for name, _value in typed) else typed

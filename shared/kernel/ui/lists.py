@@ -27,6 +27,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views import View
 
+from kernel.audit import exports
 from kernel.ui import export
 from kernel.ui.templatetags import ui
 
@@ -654,6 +655,7 @@ class ListPage(View):
         writer = export.WRITERS.get(form)
         if writer is None:
             return HttpResponse(_("Choose csv or xlsx."), status=400, content_type="text/plain; charset=utf-8")
+        exports.check(self.request)
         columns = [column for column in self.get_columns() if not column.screen_only and column.kind != "html"]
         columns += [c for c in self.get_columns() if not c.screen_only and c.kind == "html" and c.export]
         with self.source.reading() as rows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from django.conf import settings as conf
@@ -21,12 +21,16 @@ from dealer.organisation.forms import EmployeeForm, LogoForm, ProfileForm, SiteF
 from dealer.organisation.models import Duty, ExportState
 from dealer.organisation.search import target_for
 from dealer.organisation.today import worklist
+from kernel import audit
 from kernel.accounts.access import find, open_to_all, requires, signed_in
 from kernel.accounts.actors import Actor
 from kernel.accounts.models import User
 from kernel.accounts.roles import Right, Role
+from kernel.audit import exports as taken_exports
 from kernel.errors import Conflict, Invalid, Missing
-from kernel.ui import states
+from kernel.tenancy.limits import StorageFull, check_storage
+from kernel.tenancy.middleware import MembersRequest
+from kernel.ui import states, usage
 from kernel.ui.lists import Choice, Column, ListPage, Search
 
 states.register({"running": "info", "waiting": "info"}, kind="export")
@@ -75,8 +79,19 @@ def settings(request: HttpRequest) -> HttpResponseBase:
         else:
             messages.success(request, _("Saved."))
             return redirect("organisation:settings")
-    context = {"form": form, "logo_form": LogoForm(), "mine": mine, "sites": queries.sites()}
-    return render(request, "organisation/settings.html", context, status=_status(form))
+    return _settings_page(request, form, LogoForm(), status=_status(form))
+
+
+def _settings_page(request: HttpRequest, form: ProfileForm, logo_form: LogoForm, *, status: int) -> HttpResponse:
+    member = cast(MembersRequest, request).tenant
+    context = {
+        "form": form,
+        "logo_form": logo_form,
+        "mine": queries.profile(),
+        "sites": queries.sites(),
+        "limits": usage.facts(member.id, member.limits, member.usage, exports=taken_exports.today()),
+    }
+    return render(request, "organisation/settings.html", context, status=status)
 
 
 @requires(Right.SETTINGS_MANAGE)
@@ -87,15 +102,16 @@ def set_logo(request: HttpRequest) -> HttpResponseBase:
     if form.is_valid():
         upload = form.cleaned_data["logo"]
         try:
+            check_storage(cast(MembersRequest, request).tenant)
             actions.set_logo(actor=Actor.of(request.user), upload=upload, size=upload.size)
         except Invalid as refusal:
             refusal.add_to(form)
+        except StorageFull as refusal:
+            form.add_error(None, str(refusal))
         else:
             messages.success(request, _("The logo has been changed."))
             return redirect("organisation:settings")
-    mine = queries.profile()
-    context = {"form": ProfileForm.of(mine), "logo_form": form, "mine": mine, "sites": queries.sites()}
-    return render(request, "organisation/settings.html", context, status=422)
+    return _settings_page(request, ProfileForm.of(queries.profile()), form, status=422)
 
 
 @requires(Right.SETTINGS_MANAGE)
@@ -223,6 +239,12 @@ class StaffPage(ListPage):
 
     def row_url(self, row: User) -> str:
         return reverse("organisation:employee", args=[row.pk])
+
+    def on_export(self, form: str, rows: int) -> None:
+        after = {"format": form, "rows": rows, "filters": self.request.GET.urlencode()[:500]}
+        audit.record(
+            actor=Actor.of(self.request.user), action="organisation.export", obj=queries.profile(), after=after
+        )
 
 
 staff = requires(Right.PEOPLE_MANAGE)(StaffPage.as_view())

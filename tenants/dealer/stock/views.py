@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import messages
 from django.http import HttpRequest
@@ -14,15 +14,19 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from dealer.organisation.queries import profile
 from dealer.stock import actions, importing, queries
 from dealer.stock.forms import ImportForm, MoveForm, VehicleForm
 from dealer.stock.models import StockVehicle, VehicleState
+from kernel import audit
 from kernel.accounts.access import requires
 from kernel.accounts.actors import Actor
 from kernel.accounts.roles import Right
 from kernel.automotive import vin as vins
 from kernel.errors import Conflict, Invalid
 from kernel.reference.queries import brand_choices, catalogue, series_choices
+from kernel.tenancy.limits import StorageFull, check_storage
+from kernel.tenancy.middleware import MembersRequest
 from kernel.ui.lists import Choice, Column, DateRange, ListPage, Search
 
 page = require_http_methods(["GET", "HEAD", "POST"])
@@ -64,6 +68,10 @@ class VehicleList(ListPage):
 
     def row_url(self, row: StockVehicle) -> str:
         return reverse("stock:vehicle", args=[row.pk])
+
+    def on_export(self, form: str, rows: int) -> None:
+        after = {"format": form, "rows": rows, "filters": self.request.GET.urlencode()[:500]}
+        audit.record(actor=Actor.of(self.request.user), action="stock.export", obj=profile(), after=after)
 
     @property
     def actions(self) -> Sequence[Mapping[str, Any]]:
@@ -171,7 +179,7 @@ def import_cars(request: HttpRequest) -> HttpResponseBase:
             refusal.add_to(form)
         if sheet is not None and sheet.problem:
             form.add_error(None, sheet.problem)
-        elif sheet is not None and request.POST.get("step") == "take_in":
+        elif sheet is not None and request.POST.get("step") == "take_in" and _has_room(request):
             taken = importing.take_in(actor=Actor.of(request.user), sheet=sheet)
             if taken:
                 done = ngettext("%(n)s car has been taken in.", "%(n)s cars have been taken in.", len(taken))
@@ -185,6 +193,16 @@ def import_cars(request: HttpRequest) -> HttpResponseBase:
         # The form is drawn anew with the rows as they stand now, ready to be corrected.
         context["form"] = ImportForm(initial={"text": context["text"]})
     return render(request, "stock/import.html", context, status=422 if form.errors else 200)
+
+
+def _has_room(request: HttpRequest) -> bool:
+    """Whether the dealership's storage takes more; says so on the page when not."""
+    try:
+        check_storage(cast(MembersRequest, request).tenant)
+    except StorageFull as refusal:
+        messages.error(request, str(refusal))
+        return False
+    return True
 
 
 def _given_text(request: HttpRequest, form: ImportForm) -> str:

@@ -158,3 +158,26 @@ def test_a_steward_that_fails_is_said(committed, portal, capsys, monkeypatch):
     assert "no room left" in capsys.readouterr().err
     with portal.bound():
         assert Dealership.objects.get(slug="west").state == "failed"
+
+
+def test_limits_are_shown_set_and_taken_back(committed, portal, north, capsys):
+    assert call("limits", "north") == 0
+    shown = capsys.readouterr().out
+    assert re.search(r"requests +2 +standard +requests that each web process works on at once\n", shown)
+    assert "MB, not measured yet" in shown
+    assert call("limits", "north", "--requests", "5", "--exports-per-day", "9", "--json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["limits"]["requests"], document["own"]) == (5, ["requests", "exports_per_day"])
+    assert document["use"] is None
+    steward.measure({})
+    assert call("limits", "north", "--requests", "standard", "--json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["limits"]["requests"], document["own"]) == (2, ["exports_per_day"])
+    assert document["use"]["table_bytes"] > 1024**2
+    assert call("limits", "north") == 0
+    assert "MB, measured 20" in capsys.readouterr().out
+
+
+def test_a_limit_that_cannot_be_is_refused_by_name(committed, portal, north, capsys):
+    assert call("limits", "north", "--statement-seconds", "99") == 1
+    assert "--statement-seconds: Ensure this value is less than or equal to 20." in capsys.readouterr().err

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import ProgrammingError
@@ -13,7 +13,7 @@ from kernel.accounts.actors import SYSTEM
 from kernel.accounts.models import User
 from kernel.audit.models import Entry
 from kernel.errors import Conflict, Forbidden, IllegalTransition, Invalid
-from kernel.tenancy import directory, steward
+from kernel.tenancy import directory, limits, steward
 from kernel.tenancy.bindings import PORTAL_SCHEMA, Dealer, Owner, bound
 from kernel.tenancy.models import StewardRequest
 from oem.network import actions, queries
@@ -328,3 +328,49 @@ def test_a_field_that_master_data_do_not_have_is_a_defect_of_the_caller(wall, pl
         actions.change_dealership(actor=manager, dealership=place, slug="other", colour="red")
     place.refresh_from_db()
     assert place.slug == "centre"
+
+
+# -- limits ----------------------------------------------------------------------------------------------------
+
+
+def test_limits_are_set_with_a_trace_and_taken_back(committed, portal, north, manager):
+    with portal.bound():
+        dealership = Dealership.objects.get(id=north.id)
+        actions.set_limits(actor=manager, dealership=dealership, requests=8, storage_mb=500)
+        actions.set_limits(actor=manager, dealership=dealership, requests=8, storage_mb=500)
+        entries = Entry.objects.filter(action="network.set_limits")
+        assert [(e.before, e.after) for e in entries] == [
+            ({"requests": None, "storage_mb": None}, {"requests": 8, "storage_mb": 500})
+        ]
+        allowed, use = queries.limits_of(dealership)
+        assert (allowed.requests, allowed.storage_mb, use) == (8, 500, None)
+    assert directory.member_at(north.host).limits == allowed
+    with portal.bound():
+        actions.set_limits(actor=manager, dealership=dealership, requests=None)
+        assert queries.limits_of(dealership)[0].requests == limits.standard().requests
+        assert queries.limits_of(dealership)[0].storage_mb == 500
+
+
+@pytest.mark.parametrize(("name", "value"), [("requests", 0), ("statement_seconds", 21), ("jobs_per_minute", 1)])
+def test_a_limit_outside_of_what_is_sensible_is_refused(wall, portal, north, manager, name, value):
+    with portal.bound():
+        dealership = Dealership.objects.get(id=north.id)
+        with pytest.raises(Invalid) as refused:
+            actions.set_limits(actor=manager, dealership=dealership, **{name: value})
+        assert [error.field for error in refused.value.errors] == [name]
+        assert not Entry.objects.filter(action="network.set_limits").exists()
+
+
+def test_a_dealership_that_is_not_set_up_yet_has_no_limits_of_its_own(wall, portal, manager):
+    with portal.bound():
+        dealership = actions.enter_dealership(actor=manager, id=uuid4(), slug="new-one", name="New One")
+        with pytest.raises(Invalid, match="being set up"):
+            actions.set_limits(actor=manager, dealership=dealership, requests=3)
+
+
+def test_only_those_who_manage_the_network_set_limits(wall, portal, north):
+    actor = portal.actor("auditor")
+    with portal.bound():
+        dealership = Dealership.objects.get(id=north.id)
+    with portal.bound(), pytest.raises(Forbidden):
+        actions.set_limits(actor=actor, dealership=dealership, requests=3)

@@ -129,22 +129,38 @@ class DatabaseWrapper(django_tenants_base.DatabaseWrapper):
 
     @async_unsafe
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        raw = pool.get(self._pool_key)
-        if raw is not None:
-            if isinstance(self._binding, Owner):
-                with raw.cursor() as cursor:
-                    cursor.execute(f'SET search_path = "{self._binding.schema}", public')
-            self.isolation_level = django_tenants_base.original_backend.IsolationLevel.READ_COMMITTED
-            return raw
-        *before, last = keys.passwords(self._binding.login)
-        for password in before:
-            try:
-                return pool.connect(super().get_new_connection, {"conn_params": {**conn_params, "password": password}})
-            except OperationalError as error:
-                # While keys rotate the server may still know the password before.
-                if "password authentication failed" not in str(error):
-                    raise
-        return pool.connect(super().get_new_connection, {"conn_params": {**conn_params, "password": last}})
+        self.isolation_level = django_tenants_base.original_backend.IsolationLevel.READ_COMMITTED
+        make = super().get_new_connection
+
+        def connect() -> Any:
+            *before, last = keys.passwords(self._binding.login)
+            for password in before:
+                try:
+                    return make({**conn_params, "password": password})
+                except OperationalError as error:
+                    # While keys rotate the server may still know the password before.
+                    if "password authentication failed" not in str(error):
+                        raise
+            return make({**conn_params, "password": last})
+
+        raw = pool.take(self._pool_key, connect)
+        if isinstance(self._binding, Owner) and raw.autocommit:  # one that was used before; a new one has its path
+            with raw.cursor() as cursor:
+                cursor.execute(f'SET search_path = "{self._binding.schema}", public')
+        return raw
+
+    def _close(self) -> None:
+        raw = self.connection  # Django closes only what there is
+        try:
+            super()._close()
+        finally:
+            pool.discard(raw)
+
+    def give_back(self) -> None:
+        """Let others use the connection until this thread asks something again. Nothing in a transaction or a test."""
+        if self.connection is not None and not self.in_atomic_block and self._rollback_sessions is None:
+            self._put_away()
+            self._take_out()
 
     def connect(self) -> None:
         super().connect()
@@ -191,7 +207,7 @@ class DatabaseWrapper(django_tenants_base.DatabaseWrapper):
                 self.set_rollback(True)
                 self._rollback_atomics[key].__exit__(None, None, None)
                 raw, self.connection = self.connection, None
-                pool.put(key if key[0] != Owner.login else (key[0], ""), raw) if not raw.closed else None
+                pool.put(key if key[0] != Owner.login else (key[0], ""), raw)
         self._rollback_sessions, self._rollback_atomics = None, {}
         for name, value in _fresh_state().items():
             setattr(self, name, value)

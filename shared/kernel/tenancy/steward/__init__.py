@@ -19,6 +19,7 @@ from kernel.tenancy.steward.logins import (
     restore_logins,
     superuser,
 )
+from kernel.tenancy.steward.measuring import measure
 from kernel.tenancy.steward.orphans import orphans
 from kernel.tenancy.steward.provisioning import joining_step, provision
 from kernel.tenancy.steward.requests import VERBS, run_forever, sign, work_off_one
@@ -42,6 +43,7 @@ __all__ = [
     "drop",
     "drop_kept",
     "joining_step",
+    "measure",
     "open_connection",
     "orphans",
     "provision",

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import psycopg2
 from django.db import connection, transaction
 from psycopg2 import sql
 
-from kernel.tenancy import keys
+from kernel.tenancy import keys, limits
 from kernel.tenancy.bindings import PUBLIC_SCHEMA, Owner, bound
 from kernel.tenancy.models import Kind, State, Tenant
 from kernel.tenancy.steward.progress import Progress
@@ -99,8 +100,9 @@ def _connected(user: str, passwords: Sequence[str | None], dbname: str) -> Any:
     return raw
 
 
-def set_up_login(cursor: Any, name: str, limits_of: str) -> None:
-    """Create a login or bring its password, limit and settings back to what they should be."""
+def set_up_login(cursor: Any, name: str, limits_of: str, own: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Create a login or bring its password, limit and settings back to what they should be. `own`: settings of this
+    login in place of its kind's."""
     cursor.execute("SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = %s", [name])
     verb = "ALTER" if cursor.fetchone() else "CREATE"
     cursor.execute(
@@ -116,7 +118,7 @@ def set_up_login(cursor: Any, name: str, limits_of: str) -> None:
         "search_path": [path, PUBLIC_SCHEMA] if path != PUBLIC_SCHEMA else [PUBLIC_SCHEMA],
         "TimeZone": ["UTC"],
     }
-    for setting, value in LOGIN_SETTINGS[limits_of].items():
+    for setting, value in {**LOGIN_SETTINGS[limits_of], **own}.items():
         wanted[setting] = [value]
     cursor.execute(sql.SQL("ALTER ROLE {} RESET ALL").format(sql.Identifier(name)))
     for setting, values in wanted.items():
@@ -197,14 +199,15 @@ def change_superuser() -> None:
 
 def repair_logins(arguments: dict[str, Any], progress: Progress = lambda step: None) -> int:
     """Bring the settings of every dealership's login back: a login may alter its own, the steward undoes it."""
+    standard = limits.standard()
     with bound(Owner()), connection.cursor() as cursor:
-        names = list(
-            Tenant.objects.filter(kind=Kind.DEALERSHIP, state=State.ACTIVE).values_list("schema_name", flat=True)
-        )
-        for name in names:
+        own = limits.all_own()
+        found = list(Tenant.objects.filter(kind=Kind.DEALERSHIP, state=State.ACTIVE).values_list("id", "schema_name"))
+        for id_, name in found:
+            seconds = own.get(id_, standard).statement_seconds
             with transaction.atomic():
-                set_up_login(cursor, name, "dealer")
-    return len(names)
+                set_up_login(cursor, name, "dealer", {"statement_timeout": f"{seconds}s"})
+    return len(found)
 
 
 def restore_logins() -> int:

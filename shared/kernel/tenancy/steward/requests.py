@@ -17,6 +17,7 @@ from kernel.tenancy.bindings import Owner, bound, current
 from kernel.tenancy.models import SIGNED_VERBS, RequestState, StewardRequest, StewardSignature
 from kernel.tenancy.steward.fleet import upgrade
 from kernel.tenancy.steward.logins import repair_logins
+from kernel.tenancy.steward.measuring import measure
 from kernel.tenancy.steward.provisioning import provision
 from kernel.tenancy.steward.retiring import drop, drop_kept, retire
 
@@ -29,6 +30,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "drop_kept": drop_kept,
     "upgrade": upgrade,
     "repair_logins": repair_logins,
+    "measure": measure,
 }
 
 
@@ -73,15 +75,33 @@ def work_off_one() -> bool:
     return True
 
 
-def run_forever(stop: Callable[[], bool], *, pause: float = 0.5, repair_every: float = 60.0) -> None:
-    """The steward's loop. Login settings are repaired every `repair_every` seconds."""
+def run_forever(
+    stop: Callable[[], bool],
+    *,
+    pause: float = 0.5,
+    repair_every: float = 60.0,
+    measure_every: float = 3600.0,
+    afterwards: Callable[[], None] = lambda: None,
+) -> None:
+    """The steward's loop. Login settings are repaired every `repair_every` seconds, storage is measured every
+    `measure_every`, and at the beginning. `afterwards` is called when anything was done that may have changed logins,
+    and at the beginning."""
     repaired_at = time.monotonic()
+    changed = True
+    measured_at = -measure_every
     while not stop():
         try:
             worked = work_off_one()
             if time.monotonic() - repaired_at > repair_every:
                 repair_logins({})
                 repaired_at = time.monotonic()
+                changed = True
+            if time.monotonic() - measured_at > measure_every:
+                measured_at = time.monotonic()
+                measure({})
+            if worked or changed:
+                afterwards()
+                changed = False
         except Exception:
             log.exception("steward: pass failed")
             worked = False
