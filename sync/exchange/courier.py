@@ -8,9 +8,10 @@ repeats or continues; it never decides by "the last number I saw".
 from __future__ import annotations
 
 import logging
+import math
 import time
-from collections import defaultdict
-from collections.abc import Callable
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -26,6 +27,8 @@ from kernel.tenancy.models import Kind, State, Tenant
 log = logging.getLogger(__name__)
 
 BATCH = 500
+#: Seconds after which the courier listens for new hints, however much waits.
+TURN_SECONDS = 1.0
 #: Seconds between sweeps over all members.
 SWEEP_EVERY = 2.0
 #: Seconds after which a row in an inbox that nobody applied is hinted again.
@@ -61,14 +64,28 @@ def carry(sender: Party, everyone: dict[UUID, Party]) -> int:
     Another courier at the same sender makes this one return 0. What is addressed to somebody who is not (yet) among
     `everyone` waits and holds up nobody else's mail.
     """
-    carried = 0
-    while True:
+    return carry_in_turns([sender], everyone)[0]
+
+
+def carry_in_turns(
+    senders: Iterable[Party], everyone: dict[UUID, Party], *, seconds: float = math.inf
+) -> tuple[int, set[UUID]]:
+    """Deliver what waits at several senders, a batch of each in turn: who has much mail holds the others up for one.
+
+    No batch is begun after `seconds`. Returns the number of messages, and the senders who have more. Called bound to
+    the courier.
+    """
+    end = time.monotonic() + seconds
+    waiting, carried = deque(senders), 0
+    while waiting and time.monotonic() < end:
+        sender = waiting.popleft()
         done, reached = _carry_batch(sender, everyone)
         carried += done
         for receiver in reached:
             hints.wake_receiver(receiver)
-        if done < BATCH:
-            return carried
+        if done == BATCH:
+            waiting.append(sender)
+    return carried, {sender.id for sender in waiting}
 
 
 def _carry_batch(sender: Party, everyone: dict[UUID, Party]) -> tuple[int, set[UUID]]:
@@ -165,14 +182,12 @@ def mark_drained(senders: list[Party], looked_at: datetime) -> None:
             )
 
 
-def sweep(*, watermarks: bool = True) -> int:
-    """Find and carry everything that waits anywhere; hint again where an inbox waits. Returns messages carried."""
-    carried = 0
+def sweep(*, watermarks: bool = True, seconds: float = math.inf) -> int:
+    """Find and carry what waits anywhere, for so many seconds; hint again where an inbox waits. Returns how many."""
     with bound(Courier()):
         everyone = parties()
         busy, looked_at = senders_with_mail(everyone)
-        for sender in busy:
-            carried += carry(sender, everyone)
+        carried, _more = carry_in_turns(busy, everyone, seconds=seconds)
         if watermarks:
             idle = [p for p in everyone.values() if p not in busy]
             mark_drained(idle, looked_at)
@@ -184,18 +199,20 @@ def sweep(*, watermarks: bool = True) -> int:
 def run_forever(stop: Callable[[], bool]) -> None:
     """The courier's loop: at once on a hint, everything every SWEEP_EVERY seconds."""
     swept_at = marked_at = 0.0
+    more: set[UUID] = set()
     while not stop():
         try:
-            hinted = hints.wait_for_senders(0.5)
-            if hinted:
+            # Whoever has more mail than a turn takes goes on after those who were hinted meanwhile.
+            hinted = hints.wait_for_senders(0.01 if more else 0.5)
+            if hinted or more:
                 with bound(Courier()):
                     everyone = parties()
-                    for sender in hinted & everyone.keys():
-                        carry(everyone[sender], everyone)
+                    named = [everyone[id_] for id_ in [*hinted, *(more - hinted)] if id_ in everyone]
+                    more = carry_in_turns(named, everyone, seconds=TURN_SECONDS)[1]
             now = time.monotonic()
             if now - swept_at > SWEEP_EVERY:
                 marks = now - marked_at > WATERMARK_EVERY
-                sweep(watermarks=marks)
+                sweep(watermarks=marks, seconds=TURN_SECONDS)
                 swept_at = now
                 marked_at = now if marks else marked_at
         except Exception:

@@ -33,12 +33,13 @@ BATCH = 200
 #: Failures that are not refusals are tried this often before a person is asked.
 TRIES = 8
 
+#: Senders take turns, each in its own order: one who sends thousands does not stand before another's single message.
 _NEXT = """
 SELECT i.id FROM exchange_inbox i
 WHERE i.state = 'received' AND (%s::timestamptz IS NULL OR i.event_at < %s) AND NOT EXISTS (
     SELECT 1 FROM exchange_inbox b
     WHERE b.sender = i.sender AND b.subject = i.subject AND b.seq < i.seq AND b.state IN ('refused', 'parked'))
-ORDER BY i.number LIMIT %s
+ORDER BY row_number() OVER (PARTITION BY i.sender ORDER BY i.number), i.number LIMIT %s
 """
 
 

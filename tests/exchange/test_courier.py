@@ -393,16 +393,16 @@ def test_who_carries_is_waited_for_and_a_turn_outlasts_transactions(committed, n
 
 
 def test_what_nobody_applied_for_a_while_is_hinted_again(committed, portal, north, arrived, broker, monkeypatch):
-    monkeypatch.setattr(courier, "HINT_AGAIN_AFTER", 0.1)
+    monkeypatch.setattr(courier, "HINT_AGAIN_AFTER", 1)
     send(north, subject=uuid4())
     courier.sweep()
     assert broker(hints.PORTAL_INBOX) == [("exchange.drain_portal",)]  # and it gets lost
-    time.sleep(0.15)
+    time.sleep(1.1)
     courier.sweep()
     assert broker(hints.PORTAL_INBOX) == [("exchange.drain_portal",)]
     drain_exchange()
     broker(hints.PORTAL_INBOX)
-    time.sleep(0.15)
+    time.sleep(1.1)
     courier.sweep()
     assert broker(hints.PORTAL_INBOX) == []
 
@@ -468,3 +468,58 @@ def test_the_loop_outlives_a_pass_that_fails(committed, portal, north, arrived, 
     courier.run_forever(stop)
     assert turns == ["recorded", "recorded", "delivered"]
     assert "courier: pass failed" in caplog.text
+
+
+# -- neighbours ------------------------------------------------------------------------------------------------
+
+
+def test_much_mail_of_one_dealership_holds_up_anothers_for_one_batch(
+    committed, portal, north, south, arrived, monkeypatch
+):
+    monkeypatch.setattr(courier, "BATCH", 2)
+    flood = [send(north, subject=uuid4()) for _ in range(5)]
+    single = send(south, subject=uuid4())
+    with bound(Courier()):
+        everyone = courier.parties()
+        batches = []
+        real = courier._carry_batch
+        monkeypatch.setattr(
+            courier, "_carry_batch", lambda sender, all_: batches.append(sender.id) or real(sender, all_)
+        )
+        carried, more = courier.carry_in_turns([everyone[north.id], everyone[south.id]], everyone)
+    assert (carried, more) == (6, set())
+    assert batches == [north.id, south.id, north.id, north.id]
+    assert {state_of(north, row) for row in flood} | {state_of(south, single)} == {"delivered"}
+
+
+def test_who_has_more_mail_than_a_turn_takes_goes_on_without_another_hint(
+    committed, portal, north, arrived, broker, monkeypatch
+):  # fmt: skip
+    monkeypatch.setattr(courier, "SWEEP_EVERY", float("inf"))
+    broker(hints.COURIER_QUEUE)
+    rows = [send(north, subject=uuid4()) for _ in range(2)]
+    broker(hints.COURIER_QUEUE)
+    hints._WakeCourier(north.id)()
+    seconds = iter([0.0, 5.0])
+    real = courier.carry_in_turns
+    monkeypatch.setattr(
+        courier,
+        "carry_in_turns",
+        lambda named, everyone, seconds=None, of=seconds: real(named, everyone, seconds=next(of)),
+    )
+    courier.run_forever(passes(2))
+    assert [state_of(north, row) for row in rows] == ["delivered", "delivered"]
+
+
+def test_the_inbox_gives_every_sender_its_turn(committed, portal, north, south, arrived, monkeypatch):
+    monkeypatch.setattr(inbox, "BATCH", 2)
+    for day in (1, 2, 3, 4):
+        send(north, subject=uuid4(), day=day)
+    courier.sweep()
+    send(south, subject=uuid4(), day=9)
+    courier.sweep()
+    with portal.bound():
+        assert inbox.take_a_turn(-1)
+        assert sorted(message.record.day.day for message in arrived) == [1, 9]
+        inbox.drain()
+    assert [message.record.day.day for message in arrived if message.sender == north.id] == [1, 2, 3, 4]
