@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 #: On a running network, with demo data.
-RUNNING = ("intake", "pages", "crm", "exchange", "memory")
+RUNNING = ("intake", "pages", "crm", "exchange", "neighbours", "memory")
 #: On an empty server, beside stock django-tenants on the same apps.
 FLEET = ("provision", "fleet")
 BENCHES = (*FLEET, *RUNNING)
@@ -76,9 +76,10 @@ def _network(args: argparse.Namespace) -> Iterator[Path]:
 
 def _measure(which: str, data: Path, args: argparse.Namespace, found_on: dict[str, Any]) -> dict[str, Any]:
     from dealernet.bench import measures
+    from dealernet.bench.neighbours import neighbours
 
     more = {"minutes": args.minutes} if which == "memory" else {}
-    figures = getattr(measures, which)(data, **more)
+    figures = (neighbours if which == "neighbours" else getattr(measures, which))(data, **more)
     document: dict[str, Any] = {
         "bench": which,
         "machine": _after(found_on),
