@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup
 COVERING := tests/exchange tests/kernel/tenancy tests/kernel/accounts tests/oem tests/dealer tests/dealernet/commands
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: setup setup-dev demo test cover lint bench prove css messages schemas clean browser
+.PHONY: setup setup-dev demo test cover lint bench prove css messages schemas clean packages
 
 $(BIN)/python:
 	@command -v $(PYTHON) >/dev/null || { echo "Dealernet needs Python 3.11 with its venv module."; exit 1; }
@@ -37,13 +37,13 @@ setup-dev: $(VENV)/.dev  ## and what its tests and checks need
 demo: setup  ## a manufacturer and three dealerships with data, on embedded servers; ends with Ctrl-C
 	$(BIN)/dealernet up --demo
 
-browser:
-	@sh deploy/browser.sh
+packages:
+	@sh deploy/packages.sh
 
 ifeq ($(TESTS),tests)
 test: cover
 endif
-test: setup-dev browser  ## every test, the browser's too; TESTS=tests/… for some of them
+test: setup-dev packages  ## every test, the browser's too; TESTS=tests/… for some of them
 	$(PYTEST) $(if $(filter tests,$(TESTS)),$(addprefix --ignore=,$(COVERING))) $(TESTS)
 	@if [ -d tests/browser ]; then $(BIN)/python -m pytest -q --override-ini=addopts= --import-mode=importlib -p no:cacheprovider tests/browser; fi
 

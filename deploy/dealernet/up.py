@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from dealernet import config, keys, proxies
+from dealernet.budget import POOLED, pooler_address
 from dealernet.config import ConfigurationError, Database, Mail, Network
 from dealernet.embedded import launch
 from dealernet.embedded.postgres import PostgresServer
@@ -296,6 +297,9 @@ class Up:
             "DEALERNET_SENDS_MAIL": "1" if self.options.mail else "",
             **extra,
         }
+        if process in POOLED and (where := os.environ.get("DEALERNET_POOLER")):
+            host, port = pooler_address(where)
+            given |= {"DEALERNET_DB_HOST": host, "DEALERNET_DB_PORT": port}
         if self.options.mail and process.endswith("-worker"):
             given |= self.options.mail.environment()
         if process in ("steward", "command"):

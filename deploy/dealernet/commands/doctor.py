@@ -143,7 +143,7 @@ def _servers() -> Iterator[dict[str, object]]:
     django.setup()
     from django.db import connection
 
-    from dealernet import health
+    from dealernet import budget, health, pooler
     from exchange import operations
     from kernel.tenancy.bindings import Binding, Courier, Owner, Portal, Unbound, bound
     from kernel.tenancy.models import SchemaState
@@ -156,6 +156,39 @@ def _servers() -> Iterator[dict[str, object]]:
 
     for binding in (Unbound(), Portal(), Courier(), Owner()):
         yield _check(f"Database login {binding.login}", partial(login, binding))
+
+    def connections() -> str:
+        with bound(Owner()), connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT current_setting('max_connections')::int, current_setting('superuser_reserved_connections')::int"
+                " + coalesce(current_setting('reserved_connections', true), '0')::int"
+            )
+            most, reserved = cursor.fetchone()
+            cursor.execute(
+                "SELECT CASE WHEN rolname IN ('frontdesk', 'oem', 'courier', 'owner') THEN rolname ELSE 'dealer' END, "
+                "min(rolconnlimit) FILTER (WHERE rolconnlimit >= 0) FROM pg_roles WHERE rolcanlogin GROUP BY 1"
+            )
+            limits = {login: limit for login, limit in cursor.fetchall() if limit is not None}
+        rows = budget.rows(os.environ)
+        if folder := os.environ.get("DEALERNET_POOLER_FOLDER"):
+            rows = budget.behind_pooler(rows, Path(folder) / "pgbouncer.ini")
+        wrong = budget.problems(rows, budget.Server(most, reserved, limits))
+        table = ", ".join(f"{row.number} {row.process} × {row.each}" for row in rows)
+        if wrong:
+            raise RuntimeError(f"{'; '.join(wrong)} ({table})")
+        return f"{sum(row.most for row in rows)} at most of {most - reserved}: {table}"
+
+    yield _check("Connections", connections)
+
+    def behind() -> str:
+        where = os.environ.get("DEALERNET_POOLER", "")
+        if not where:
+            return "none; processes connect to the server itself"
+        names = pooler.logins()[:20]
+        seen = pooler.check(*budget.pooler_address(where), names)
+        return f"{where} keeps {len(names)} logins apart, asked {seen} times"
+
+    yield _check("Pooler", behind)
 
     def broker() -> str:
         health._broker()

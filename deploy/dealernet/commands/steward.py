@@ -25,5 +25,7 @@ def run(args: argparse.Namespace) -> int:
         if figures["schemas"]:
             say(f"schemas upgraded: {figures['upgraded']}, failed: {figures['failed']}")
         return 1 if figures["failed"] else 0
-    steward.run_forever(stop)
+    from dealernet import pooler
+
+    steward.run_forever(stop, afterwards=pooler.follow)
     return 0

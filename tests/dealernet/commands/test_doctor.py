@@ -57,3 +57,24 @@ def test_trusted_proxies_are_read_as_up_reads_them(tmp_path, capsys, monkeypatch
     monkeypatch.setenv("DEALERNET_TRUSTED_PROXIES", proxies)
     found, says = check("Proxies", tmp_path, capsys)
     assert (found, said in says) == (ok, True)
+
+
+def of_the_servers() -> dict[str, tuple[bool, str]]:
+    """What the doctor says of the servers of the test network."""
+    return {check["what"]: (check["ok"], check["says"]) for check in doctor._servers()}
+
+
+def test_connections_are_added_up_against_what_the_server_allows(committed, monkeypatch):
+    ok, says = of_the_servers()["Connections"]
+    assert ok
+    assert says.startswith("145 at most of 297: 2 portal-web × 8, ")
+    monkeypatch.setenv("DEALERNET_WEB_WORKERS", "30")
+    ok, says = of_the_servers()["Connections"]
+    assert not ok
+    assert "max_connections leaves 297: raise it to" in says
+    assert "dealer may need 122 connections at once, its limit is 20" in says
+
+
+def test_without_a_pooler_there_is_none_to_ask(committed, monkeypatch):
+    monkeypatch.delenv("DEALERNET_POOLER", raising=False)
+    assert of_the_servers()["Pooler"] == (True, "none; processes connect to the server itself")
