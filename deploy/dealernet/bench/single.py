@@ -68,11 +68,12 @@ class OneTenant:
         self.get_response = get_response
 
     def __call__(self, request: Any) -> Any:
+        from kernel.tenancy import limits
         from kernel.tenancy.bindings import Dealer, _current
         from kernel.tenancy.directory import Member
         from kernel.tenancy.middleware import DEALER_URLS
 
-        request.tenant = Member(self.id, "dealership", self.slug, self.slug)
+        request.tenant = Member(self.id, "dealership", self.slug, self.slug, limits.standard())
         request.urlconf = DEALER_URLS
         token = _current.set(Dealer(self.id))
         try:
