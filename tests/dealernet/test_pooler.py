@@ -362,7 +362,7 @@ SESSION_STATE = re.compile(
     r"pg_(?:try_)?advisory_(?:lock|unlock)\b|[\"';(] *SET (?!LOCAL|TRANSACTION)\w+ (?:=|TO) |\bLISTEN\b|\bCREATE TEMP"
 )
 #: What goes to the server itself, never through a pooler: the steward, whose owner's path is set anew in each schema
-#: (backend/base.py); locks over several transactions, of commands alone (demo, bench); the demo's `synchronous_commit`.
+#: (backend/base.py); locks over several transactions, of commands alone (demo, bench); demo settings.
 #: Attacks of the proof are meant to fail; the import works as owner. Of an export of everything the lock is a session's:
 #: behind a pooler two workers may make the same file, of which one is kept.
 DIRECT = ("shared/kernel/tenancy/steward/", "deploy/dealernet/proofs/", "tests/")
