@@ -46,13 +46,18 @@ def ask(query: str) -> list[tuple[Any, ...]]:
         return cursor.fetchall()
 
 
-def sign_in_to_the_database(login: str) -> None:
-    psycopg2.connect(
+def sign_in_to_the_database(login: str, query: str = "SELECT 1") -> None:
+    raw = psycopg2.connect(
         host=connection.settings_dict["HOST"],
         dbname=connection.settings_dict["NAME"],
         user=login,
         password=keys.password(login),
-    ).close()
+    )
+    try:
+        with raw.cursor() as cursor:
+            cursor.execute(query)
+    finally:
+        raw.close()
 
 
 @pytest.fixture
@@ -286,16 +291,48 @@ def test_a_schema_that_cannot_be_upgraded_is_fenced_off_with_its_reason(
 
 
 def test_what_a_login_changed_about_itself_is_undone(committed, north, south):
+    steward.repair_logins({})
+    assert steward.repair_logins({}) == 0, "nobody changed anything"
     with north.bound(), connection.cursor() as cursor:
         cursor.execute("ALTER ROLE CURRENT_USER SET statement_timeout = 0")
         cursor.execute(f'ALTER ROLE CURRENT_USER SET search_path = "{south.schema}"')
+        cursor.execute(f'ALTER ROLE CURRENT_USER IN DATABASE "{committed.name}" SET lock_timeout = 0')
         cursor.execute("ALTER ROLE CURRENT_USER PASSWORD 'mine now'")
-    assert steward.repair_logins({}) == 2
+    assert steward.repair_logins({}) == 1
     sign_in_to_the_database(north.schema)
     with bound(Owner()):
-        ((settings,),) = ask(f"SELECT rolconfig FROM pg_roles WHERE rolname = '{north.schema}'")
-    assert "statement_timeout=20s" in settings
-    assert f"search_path={north.schema}, public" in settings
+        found = ask(
+            "SELECT unnest(setconfig) FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole "
+            f"WHERE rolname = '{north.schema}' ORDER BY 1"
+        )
+    assert [text for (text,) in found] == [
+        "TimeZone=UTC",
+        "idle_in_transaction_session_timeout=20s",
+        "lock_timeout=10s",
+        f"search_path={north.schema}, public",
+        "statement_timeout=20s",
+        "transaction_timeout=20s",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "lost"),
+    [
+        ("PASSWORD 'mine now'", "password authentication failed"),
+        ("SET local_preload_libraries = 'nothing'", "could not access file"),
+        ("SET statement_timeout = '1ms'", "statement timeout"),
+    ],
+)
+@pytest.mark.parametrize("login", ["dealer", "oem"])
+def test_a_login_that_locked_itself_out_is_let_in_again(committed, north, portal, login, change, lost):
+    side = {"dealer": north, "oem": portal}[login]
+    steward.repair_logins({})
+    with side.bound(), connection.cursor() as cursor:
+        cursor.execute(f"ALTER ROLE CURRENT_USER {change}")
+    with pytest.raises(psycopg2.OperationalError, match=lost):
+        sign_in_to_the_database(side.schema, "SELECT pg_sleep(0.1)")
+    assert steward.repair_logins({}) == 1
+    sign_in_to_the_database(side.schema, "SELECT pg_sleep(0.1)")
 
 
 # -- requests --------------------------------------------------------------------------------------------------

@@ -8,8 +8,6 @@ never leads to something half made.
 
 from kernel.tenancy.steward.fleet import CanaryFailed, upgrade, verify
 from kernel.tenancy.steward.logins import (
-    CLOSED_CATALOGUES,
-    CLOSED_FUNCTIONS,
     CONNECTION_LIMITS,
     LOGIN_SETTINGS,
     change_superuser,
@@ -25,10 +23,9 @@ from kernel.tenancy.steward.provisioning import joining_step, provision
 from kernel.tenancy.steward.requests import VERBS, run_forever, sign, work_off_one
 from kernel.tenancy.steward.retiring import TooEarly, close_host, drop, drop_kept, retire
 from kernel.tenancy.steward.schemas import bootstrap, bring_up_portal, bring_up_public
+from kernel.tenancy.steward.watching import end_overdue_sessions
 
 __all__ = [
-    "CLOSED_CATALOGUES",
-    "CLOSED_FUNCTIONS",
     "CONNECTION_LIMITS",
     "LOGIN_SETTINGS",
     "VERBS",
@@ -42,6 +39,7 @@ __all__ = [
     "create_roles_and_database",
     "drop",
     "drop_kept",
+    "end_overdue_sessions",
     "joining_step",
     "measure",
     "open_connection",

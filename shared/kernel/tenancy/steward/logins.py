@@ -1,4 +1,4 @@
-"""The network's logins, their settings and limits, and the catalogues that are closed to them."""
+"""The network's logins, their settings and limits, and how what they changed of themselves is repaired."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from psycopg2 import sql
 from kernel.tenancy import keys, limits
 from kernel.tenancy.bindings import PUBLIC_SCHEMA, Owner, bound
 from kernel.tenancy.models import Kind, State, Tenant
+from kernel.tenancy.steward import closing
 from kernel.tenancy.steward.progress import Progress
 
 #: Settings and limits of every kind of login. Times in the server's own notation. `transaction_timeout` bounds how
@@ -35,30 +36,6 @@ LOGIN_SETTINGS: dict[str, dict[str, str]] = {
     "owner": {},
 }
 CONNECTION_LIMITS = {"frontdesk": 40, "oem": 60, "dealer": 20, "courier": 8, "owner": 8}
-
-#: Catalogue relations through which one login could learn of another's rows, sizes, names or doings.
-CLOSED_CATALOGUES = (
-    "pg_class pg_namespace pg_attribute pg_attrdef pg_constraint pg_index pg_proc pg_sequence pg_depend "
-    "pg_shdepend pg_description pg_shdescription pg_database pg_db_role_setting pg_auth_members pg_roles pg_user "
-    "pg_group pg_tables pg_indexes pg_views pg_matviews pg_sequences pg_stats pg_stats_ext pg_stats_ext_exprs "
-    "pg_locks pg_stat_activity pg_stat_database pg_stat_all_tables pg_stat_user_tables pg_stat_sys_tables "
-    "pg_stat_xact_all_tables pg_stat_xact_user_tables pg_stat_xact_sys_tables pg_stat_all_indexes "
-    "pg_stat_user_indexes pg_stat_sys_indexes pg_statio_all_tables pg_statio_user_tables pg_statio_all_indexes "
-    "pg_statio_user_indexes pg_statio_all_sequences pg_statio_user_sequences pg_stat_user_functions "
-    "pg_stat_xact_user_functions pg_stat_replication pg_stat_bgwriter pg_stat_io pg_stat_ssl pg_stat_gssapi "
-    "pg_prepared_xacts pg_largeobject_metadata pg_trigger pg_rewrite pg_policies pg_rules pg_settings "
-).split()
-CLOSED_FUNCTIONS = (
-    "pg_relation_size(regclass) pg_relation_size(regclass,text) pg_total_relation_size(regclass) "
-    "pg_table_size(regclass) pg_indexes_size(regclass) pg_database_size(name) pg_database_size(oid) "
-    "pg_stat_get_numscans(oid) pg_stat_get_tuples_returned(oid) pg_stat_get_tuples_fetched(oid) "
-    "pg_stat_get_tuples_inserted(oid) pg_stat_get_tuples_updated(oid) pg_stat_get_tuples_deleted(oid) "
-    "pg_stat_get_live_tuples(oid) pg_stat_get_dead_tuples(oid) pg_stat_get_activity(integer) "
-    "pg_stat_get_db_numbackends(oid) pg_lock_status() lo_creat(integer) lo_create(oid) lo_open(oid,integer) "
-    "lo_from_bytea(oid,bytea) lo_get(oid) lo_get(oid,bigint,integer) lo_put(oid,bigint,bytea) lo_unlink(oid) "
-    "query_to_xml(text,boolean,boolean,text) table_to_xml(regclass,boolean,boolean,text) "
-    "schema_to_xml(name,boolean,boolean,text) database_to_xml(boolean,boolean,text) "
-).split()
 
 
 def superuser(dbname: str) -> Any:
@@ -160,27 +137,14 @@ def create_roles_and_database() -> None:
         with admin.cursor() as cursor:
             cursor.execute("ALTER SCHEMA public OWNER TO owner")
             cursor.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
-            _close_catalogues(cursor)
+            closing.close(cursor)
     finally:
         admin.close()
 
 
-def _close_catalogues(cursor: Any) -> None:
-    # What this version of the server does not have cannot betray anything.
-    cursor.execute(
-        "SELECT relname FROM pg_catalog.pg_class WHERE relnamespace = 'pg_catalog'::regnamespace AND relname = ANY(%s)",
-        [CLOSED_CATALOGUES],
-    )
-    for (relation,) in cursor.fetchall():
-        cursor.execute(f"REVOKE ALL ON pg_catalog.{relation} FROM PUBLIC")
-        cursor.execute(f"GRANT SELECT ON pg_catalog.{relation} TO owner")
-    cursor.execute(
-        "SELECT name FROM unnest(%s) AS name WHERE to_regprocedure('pg_catalog.' || name) IS NOT NULL",
-        [CLOSED_FUNCTIONS],
-    )
-    for (function,) in cursor.fetchall():
-        cursor.execute(f"REVOKE ALL ON FUNCTION pg_catalog.{function} FROM PUBLIC")
-        cursor.execute(f"GRANT EXECUTE ON FUNCTION pg_catalog.{function} TO owner")
+#: How each login stood when it was last brought back in this process: password, settings. A login that still stands
+#: like that needs nothing, so that a pass over a thousand costs one query.
+_as_set: dict[str, Any] = {}
 
 
 def change_superuser() -> None:
@@ -198,16 +162,54 @@ def change_superuser() -> None:
 
 
 def repair_logins(arguments: dict[str, Any], progress: Progress = lambda step: None) -> int:
-    """Bring the settings of every dealership's login back: a login may alter its own, the steward undoes it."""
+    """Bring every login back: it may alter its own password and settings, the steward undoes it. Returns how many were
+    brought back. Needs the server's superuser, who alone may alter the manufacturer's and the courier's."""
     standard = limits.standard()
-    with bound(Owner()), connection.cursor() as cursor:
+    with bound(Owner()):
         own = limits.all_own()
-        found = list(Tenant.objects.filter(kind=Kind.DEALERSHIP, state=State.ACTIVE).values_list("id", "schema_name"))
-        for id_, name in found:
-            seconds = own.get(id_, standard).statement_seconds
-            with transaction.atomic():
-                set_up_login(cursor, name, "dealer", {"statement_timeout": f"{seconds}s"})
-    return len(found)
+        found = Tenant.objects.filter(kind=Kind.DEALERSHIP, state=State.ACTIVE).values_list("id", "schema_name")
+        more = {
+            name: {"statement_timeout": f"{own.get(id_, standard).statement_seconds}s"} for id_, name in found
+        }
+    kinds = dict.fromkeys(more, "dealer") | {name: name for name in ("frontdesk", "oem", "courier")}
+    admin = superuser(connection.settings_dict["NAME"])
+    try:
+        with admin.cursor() as cursor:
+            standing = _standing(cursor, list(kinds), more)
+            changed = [name for name in kinds if name not in _as_set or standing.get(name) != _as_set[name]]
+            for name in changed:
+                _bring_back(cursor, name, kinds[name], more.get(name, {}))
+            _as_set.update(_standing(cursor, changed, more))
+    finally:
+        admin.close()
+    return len(changed)
+
+
+def _standing(cursor: Any, logins: list[str], more: dict[str, dict[str, str]]) -> dict[str, Any]:
+    """Password, limit and settings (also those for one database) by login, beside the password and the limits of its
+    own that it should have: when those change, it does not stand as it should."""
+    cursor.execute(
+        "SELECT a.rolname, a.rolpassword, a.rolconnlimit, array_agg(s.setdatabase::text || s.setconfig::text "
+        "ORDER BY s.setdatabase) FROM pg_catalog.pg_authid a LEFT JOIN pg_catalog.pg_db_role_setting s "
+        "ON s.setrole = a.oid WHERE a.rolname = ANY(%s) GROUP BY 1, 2, 3",
+        [logins],
+    )
+    return {name: (keys.password(name), more.get(name), *rest) for name, *rest in cursor.fetchall()}
+
+
+def _bring_back(cursor: Any, name: str, limits_of: str, more: dict[str, str]) -> None:
+    cursor.execute("BEGIN")
+    set_up_login(cursor, name, limits_of, more)
+    cursor.execute(
+        "SELECT d.datname FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_roles r ON r.oid = s.setrole "
+        "JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase WHERE r.rolname = %s",
+        [name],
+    )
+    for (database,) in cursor.fetchall():
+        cursor.execute(
+            sql.SQL("ALTER ROLE {} IN DATABASE {} RESET ALL").format(sql.Identifier(name), sql.Identifier(database))
+        )
+    cursor.execute("COMMIT")
 
 
 def restore_logins() -> int:

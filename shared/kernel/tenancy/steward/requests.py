@@ -20,6 +20,7 @@ from kernel.tenancy.steward.logins import repair_logins
 from kernel.tenancy.steward.measuring import measure
 from kernel.tenancy.steward.provisioning import provision
 from kernel.tenancy.steward.retiring import drop, drop_kept, retire
+from kernel.tenancy.steward.watching import end_overdue_sessions
 
 log = logging.getLogger(__name__)
 
@@ -80,13 +81,14 @@ def run_forever(
     *,
     pause: float = 0.5,
     repair_every: float = 60.0,
+    watch_every: float = 10.0,
     measure_every: float = 3600.0,
     afterwards: Callable[[], None] = lambda: None,
 ) -> None:
-    """The steward's loop. Login settings are repaired every `repair_every` seconds, storage is measured every
-    `measure_every`, and at the beginning. `afterwards` is called when anything was done that may have changed logins,
-    and at the beginning."""
-    repaired_at = time.monotonic()
+    """The steward's loop. Logins are repaired every `repair_every` seconds, sessions that hold what others need are
+    ended every `watch_every`, storage is measured every `measure_every`, and at the beginning. `afterwards` is called
+    when anything was done that may have changed logins, and at the beginning."""
+    repaired_at = watched_at = time.monotonic()
     changed = True
     measured_at = -measure_every
     while not stop():
@@ -96,6 +98,9 @@ def run_forever(
                 repair_logins({})
                 repaired_at = time.monotonic()
                 changed = True
+            if time.monotonic() - watched_at > watch_every:
+                watched_at = time.monotonic()
+                end_overdue_sessions()
             if time.monotonic() - measured_at > measure_every:
                 measured_at = time.monotonic()
                 measure({})
