@@ -14,6 +14,11 @@ class Result:
     proof: str
     figures: dict[str, Any] = field(default_factory=dict)
     violations: list[str] = field(default_factory=list)
+    #: What cannot be taken away from a login: name, what, bound, by whom and within how many seconds it is repaired.
+    bounded: list[dict[str, Any]] = field(default_factory=list)
+    #: Guards that were taken away: name, the probe that must turn red, whether it was green before and red without.
+    guards: list[dict[str, Any]] = field(default_factory=list)
+    machine: dict[str, Any] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:

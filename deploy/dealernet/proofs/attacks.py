@@ -2,12 +2,13 @@
 
 Each is tried as a dealership's login on another dealership, and as the manufacturer's, the courier's and the front
 desk's on a dealership. Refused means an error; an answer that names nothing of anybody else is refused too
-(`BLIND`). The control is the server's superuser, for whom the same statements must work: so no attack is refused by a
+(`blind`). The control is the server's superuser, for whom the same statements must work: so no attack is refused by a
 mistake in writing.
 """
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +34,7 @@ class Attack:
 
     `members`: only tried by logins that own a schema. `control` is false where not even the superuser can (in a
     transaction that is rolled back, without the library …), `courier` where the courier may (it has to name the
-    mailboxes of every schema), `alone` outside a transaction."""
+    mailboxes of every schema), `alone` outside a transaction. `also`: another error that refuses."""
 
     name: str
     text: str
@@ -42,6 +43,7 @@ class Attack:
     control: bool = True
     courier: bool = True
     alone: bool = False
+    also: type[Exception] | None = None
 
 
 def _blind(name: str, text: str) -> Attack:
@@ -98,6 +100,15 @@ ATTACKS = (
     Attack("another's password", "ALTER ROLE {other} PASSWORD 'x'"),
     Attack("another's settings", "ALTER ROLE {other} SET search_path = pg_catalog"),
     Attack("rename another", "ALTER ROLE {other} RENAME TO mallory"),
+    Attack("role of all dealerships", f"SET ROLE dealerships; {_READ}", control=False),
+    Attack("no role", f"SET ROLE NONE; {_READ}"),
+    Attack("default authorization", f"SET SESSION AUTHORIZATION DEFAULT; {_READ}"),
+    Attack("stacked behind a comment", f"SELECT 1 /* ' */; SET ROLE {{other}}; -- '\n{_READ}"),
+    Attack("stacked in a transaction", f"COMMIT; BEGIN; SET LOCAL ROLE {{other}}; {_READ}"),
+    Attack("take a role from another", "REVOKE dealerships FROM {other}"),
+    Attack("give a role to all", "GRANT dealerships TO frontdesk"),
+    Attack("hand over", "REASSIGN OWNED BY owner TO {other}"),
+    Attack("drop what the owner has", "DROP OWNED BY {other}"),
     # -- where names lead; a login may set its own path, and nothing comes of it
     Attack("search path", "SET search_path = {other}; SELECT * FROM sales_lead, accounts_user"),
     Attack("search path by set_config", "SELECT set_config('search_path', '{other}', false); "
@@ -105,6 +116,23 @@ ATTACKS = (
     Attack("own settings", f"ALTER ROLE CURRENT_USER SET search_path = {{other}}; {_READ}"),
     Attack("replication role", f"SET session_replication_role = replica; {_READ}"),
     Attack("row security", f"SET row_security = off; {_READ}"),
+    Attack("path of another before one's own", "SET search_path = {other}, public; SELECT email FROM accounts_user"),
+    Attack("path for this transaction", "SET LOCAL search_path = {other}; SELECT * FROM accounts_user"),
+    # -- reading and writing in other words
+    Attack("table command", "TABLE {other}.accounts_user"),
+    Attack("select for update", "SELECT * FROM {other}.accounts_user FOR UPDATE"),
+    Attack("copy to the client", "COPY {other}.accounts_user TO STDOUT"),
+    Attack("copy a query to the client", "COPY (SELECT * FROM {other}.accounts_user) TO STDOUT"),
+    Attack("copy from the client", "COPY {other}.audit_entry (action) FROM STDIN", control=False),
+    Attack("insert", "INSERT INTO {other}.audit_entry (action) VALUES ('x')", control=False),
+    Attack("update", "UPDATE {other}.accounts_user SET name = name"),
+    Attack("delete", "DELETE FROM {other}.accounts_session"),
+    Attack("merge", "MERGE INTO {other}.accounts_session t USING (SELECT 1) s ON false WHEN NOT MATCHED THEN DO NOTHING"),
+    Attack("dynamic statement", "DO $$ BEGIN EXECUTE 'SELECT * FROM ' || '{other}' || '.accounts_user'; END $$"),
+    Attack("next number", "SELECT nextval('{other}.audit_entry_number_seq')", control=False),
+    Attack("set a number", "SELECT setval('{other}.audit_entry_number_seq', 1)", control=False),
+    Attack("statistics of a column", "ANALYZE {other}.accounts_user; SELECT * FROM pg_stats"),
+    Attack("comment", "COMMENT ON TABLE {other}.accounts_user IS 'x'"),
     # -- objects of one's own
     Attack("temporary table", "CREATE TEMP TABLE mine (a int)"),
     Attack("temporary view", "CREATE TEMP VIEW mine AS SELECT 1"),
@@ -125,6 +153,20 @@ ATTACKS = (
     Attack("publication", "CREATE PUBLICATION p FOR ALL TABLES"),
     Attack("subscription", "CREATE SUBSCRIPTION s CONNECTION 'dbname=x' PUBLICATION p WITH (connect = false)"),
     Attack("extension", "DROP EXTENSION plpgsql CASCADE"),
+    *(Attack(f"create {name}", f"CREATE EXTENSION {name}") for name in ("dblink", "postgres_fdw", "file_fdw")),
+    Attack("trusted extension", "CREATE EXTENSION citext"),
+    Attack("call dblink", "SELECT * FROM dblink('dbname=dealernet_proof user={other}', 'SELECT 1') AS t (a int)",
+           control=False, also=errors.UndefinedFunction),
+    Attack("foreign server", "CREATE SERVER s FOREIGN DATA WRAPPER postgres_fdw", control=False,
+           also=errors.UndefinedObject),
+    Attack("user mapping", "CREATE USER MAPPING FOR CURRENT_USER SERVER s", control=False, also=errors.UndefinedObject),
+    Attack("import a foreign schema", "IMPORT FOREIGN SCHEMA {other} FROM SERVER s INTO public", control=False,
+           also=errors.UndefinedObject),
+    Attack("temporary function", "CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE sql AS 'SELECT 1'"),
+    Attack("type", "CREATE TYPE public.mine AS (a int)"),
+    Attack("domain", "CREATE DOMAIN public.mine AS int"),
+    Attack("language", "CREATE LANGUAGE plpython3u", control=False, also=errors.FeatureNotSupported),
+    Attack("prepared transaction", f"{_READ}; PREPARE TRANSACTION 'x'", control=False),
     Attack("wrapper", "CREATE FOREIGN DATA WRAPPER w"),
     Attack("default privileges", "ALTER DEFAULT PRIVILEGES FOR ROLE owner GRANT SELECT ON TABLES TO PUBLIC"),
     _members("column", "ALTER TABLE {own}.accounts_user ADD COLUMN x int"),
@@ -186,6 +228,9 @@ ATTACKS = (
     Attack("file", "COPY (SELECT 1) TO '/dev/null'"),
     Attack("import a file", "SELECT lo_import('/etc/hostname')"),
     Attack("large object", "SELECT lo_create(0)"),
+    Attack("open a large object", "SELECT loread(lo_open(1, 262144), 100)", control=False),
+    Attack("read a large object", "SELECT lo_get(1)", control=False),
+    Attack("remove a large object", "SELECT lo_unlink(1)", control=False),
     Attack("large object from bytes", "SELECT lo_from_bytea(0, 'x')"),
     Attack("xml of a query", "SELECT query_to_xml('SELECT 1', true, true, '')", control=False),
     Attack("xml of a table", "SELECT table_to_xml('{other}.accounts_user', true, true, '')", control=False),
@@ -226,7 +271,7 @@ def check(result: Result, world: World, *, connect: Any, superuser: Any) -> None
                         )
                 result.count("attempts")
                 raw.autocommit = attack.alone
-                said = _try(raw, text)
+                said = _try(raw, text, attack.also)
                 if said is None:
                     continue
                 known = login == "courier" or other not in said
@@ -237,14 +282,27 @@ def check(result: Result, world: World, *, connect: Any, superuser: Any) -> None
             raw.close()
 
 
-def _try(raw: Any, text: str) -> str | None:
+def _run(cursor: Any, text: str) -> None:
+    """Execute it; what is copied to or from the client goes through memory."""
+    if text.startswith("COPY") and text.endswith(("STDOUT", "STDIN")):
+        copied = io.StringIO()
+        cursor.copy_expert(text, copied)
+        if copied.getvalue():
+            raise LookupError(copied.getvalue())
+    else:
+        cursor.execute(text)
+
+
+def _try(raw: Any, text: str, also: type[Exception] | None = None) -> str | None:
     """None when it was refused; what was answered, or how else it failed, otherwise."""
     with raw.cursor() as cursor:
         try:
-            cursor.execute(text)
+            _run(cursor, text)
             return str(cursor.fetchall() if cursor.description else "done")
-        except (errors.InsufficientPrivilege, *ALSO_REFUSED):
+        except (errors.InsufficientPrivilege, *ALSO_REFUSED, *((also,) if also else ())):
             return None
+        except LookupError as copied:
+            return str(copied)
         except psycopg2.Error as error:
             return f"{type(error).__name__} {error}"
         finally:
@@ -256,7 +314,9 @@ def _control(superuser: Any, text: str) -> str:
     superuser.autocommit = False
     try:
         with superuser.cursor() as cursor:
-            cursor.execute(text)
+            _run(cursor, text)
+        return ""
+    except LookupError:
         return ""
     except psycopg2.Error as error:
         return f"{type(error).__name__} {error}".strip()

@@ -311,6 +311,7 @@ def test_what_a_login_changed_about_itself_is_undone(committed, north, south):
         "lock_timeout=10s",
         f"search_path={north.schema}, public",
         "statement_timeout=20s",
+        "temp_file_limit=2GB",
         "transaction_timeout=20s",
     ]
 

@@ -84,6 +84,15 @@ def test_a_lock_held_without_work_is_ended(session, north, south, monkeypatch):
     assert not ended(plain)
 
 
+def test_a_session_that_grew_old_is_ended_when_it_rests(session, north, monkeypatch):
+    resting, working = session(north.schema), session(north.schema)
+    run(working, "BEGIN; SELECT 1")
+    assert steward.end_overdue_sessions() == []
+    monkeypatch.setattr(watching, "LONGEST_SESSION", 0)
+    assert "grown old" in steward.end_overdue_sessions()
+    assert (ended(resting), ended(working)) == (True, False)
+
+
 def test_the_steward_watches_as_it_goes(session, north):
     greedy = session(north.schema)
     run(greedy, LOCKS.format(watching.MOST_LOCKS + 1))

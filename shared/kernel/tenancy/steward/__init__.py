@@ -20,7 +20,7 @@ from kernel.tenancy.steward.logins import (
 from kernel.tenancy.steward.measuring import measure
 from kernel.tenancy.steward.orphans import orphans
 from kernel.tenancy.steward.provisioning import joining_step, provision
-from kernel.tenancy.steward.requests import VERBS, run_forever, sign, work_off_one
+from kernel.tenancy.steward.requests import REPAIR_EVERY, VERBS, WATCH_EVERY, run_forever, sign, work_off_one
 from kernel.tenancy.steward.retiring import TooEarly, close_host, drop, drop_kept, retire
 from kernel.tenancy.steward.schemas import bootstrap, bring_up_portal, bring_up_public
 from kernel.tenancy.steward.watching import end_overdue_sessions
@@ -28,7 +28,9 @@ from kernel.tenancy.steward.watching import end_overdue_sessions
 __all__ = [
     "CONNECTION_LIMITS",
     "LOGIN_SETTINGS",
+    "REPAIR_EVERY",
     "VERBS",
+    "WATCH_EVERY",
     "CanaryFailed",
     "TooEarly",
     "bootstrap",

@@ -21,12 +21,18 @@ from kernel.tenancy.steward.progress import Progress
 #: late after its `clock_timestamp()` a transaction can still commit; the portal's grace period builds on it.
 LOGIN_SETTINGS: dict[str, dict[str, str]] = {
     "frontdesk": {"statement_timeout": "5s", "idle_in_transaction_session_timeout": "5s"},
-    "oem": {"statement_timeout": "30s", "lock_timeout": "10s", "idle_in_transaction_session_timeout": "20s"},
+    "oem": {
+        "statement_timeout": "30s",
+        "lock_timeout": "10s",
+        "idle_in_transaction_session_timeout": "20s",
+        "temp_file_limit": "2GB",
+    },
     "dealer": {
         "statement_timeout": "20s",
         "lock_timeout": "10s",
         "idle_in_transaction_session_timeout": "20s",
         "transaction_timeout": "20s",
+        "temp_file_limit": "2GB",
     },
     "courier": {
         "statement_timeout": "30s",
@@ -114,6 +120,8 @@ def create_roles_and_database() -> None:
         with admin.cursor() as cursor:
             for login in ("owner", "frontdesk", "oem", "courier"):
                 set_up_login(cursor, login, login)
+            # No login can lift this limit for itself, so it holds; the owner may, to give it to dealerships' logins.
+            cursor.execute("GRANT SET ON PARAMETER temp_file_limit TO owner")
             cursor.execute("ALTER ROLE owner CREATEROLE")
             cursor.execute("SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = 'dealerships'")
             if not cursor.fetchone():

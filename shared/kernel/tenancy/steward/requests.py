@@ -24,6 +24,9 @@ from kernel.tenancy.steward.watching import end_overdue_sessions
 
 log = logging.getLogger(__name__)
 
+#: Seconds between two repairs of all logins, and between two looks for sessions that hold what others need.
+REPAIR_EVERY, WATCH_EVERY = 60.0, 10.0
+
 VERBS: dict[str, Callable[..., Any]] = {
     "provision": provision,
     "retire": retire,
@@ -80,8 +83,8 @@ def run_forever(
     stop: Callable[[], bool],
     *,
     pause: float = 0.5,
-    repair_every: float = 60.0,
-    watch_every: float = 10.0,
+    repair_every: float = REPAIR_EVERY,
+    watch_every: float = WATCH_EVERY,
     measure_every: float = 3600.0,
     afterwards: Callable[[], None] = lambda: None,
 ) -> None:

@@ -22,12 +22,15 @@ LONGEST = {"frontdesk": 60, "dealer": 60, "oem": 300}
 MOST_LOCKS = 64
 #: Seconds a session that does nothing may hold an advisory lock.
 IDLE_WITH_LOCK = 30
+#: Seconds after its begin at which a session that does nothing is ended: what it set for itself ends with it.
+LONGEST_SESSION = 3900
 
 _OVERDUE = """
 SELECT a.pid, a.usename, a.application_name, CASE
     WHEN coalesce(l.number, 0) > %(most)s THEN 'too many locks'
     WHEN a.state = 'idle' AND l.number > 0 AND a.state_change < now() - make_interval(secs => %(idle)s)
         THEN 'a lock without work'
+    WHEN a.state = 'idle' AND a.backend_start < now() - make_interval(secs => %(life)s) THEN 'grown old'
     ELSE 'too long a transaction' END AS reason
 FROM pg_catalog.pg_stat_activity a
 LEFT JOIN (SELECT pid, count(*) AS number FROM pg_catalog.pg_locks WHERE locktype = 'advisory' GROUP BY pid) l
@@ -36,7 +39,8 @@ WHERE a.datname = pg_catalog.current_database() AND a.usename ~ '^(frontdesk|oem
     a.xact_start < now() - make_interval(secs => CASE a.usename
         WHEN 'frontdesk' THEN %(frontdesk)s WHEN 'oem' THEN %(oem)s ELSE %(dealer)s END)
     OR l.number > %(most)s
-    OR a.state = 'idle' AND l.number > 0 AND a.state_change < now() - make_interval(secs => %(idle)s))
+    OR a.state = 'idle' AND l.number > 0 AND a.state_change < now() - make_interval(secs => %(idle)s)
+    OR a.state = 'idle' AND a.backend_start < now() - make_interval(secs => %(life)s))
 """
 
 
@@ -45,7 +49,8 @@ def end_overdue_sessions() -> list[str]:
     admin = superuser(connection.settings_dict["NAME"])
     try:
         with admin.cursor() as cursor:
-            cursor.execute(_OVERDUE, {"most": MOST_LOCKS, "idle": IDLE_WITH_LOCK, **LONGEST})
+            limits = {"most": MOST_LOCKS, "idle": IDLE_WITH_LOCK, "life": LONGEST_SESSION, **LONGEST}
+            cursor.execute(_OVERDUE, limits)
             return [_end(cursor, *found) for found in cursor.fetchall()]
     finally:
         admin.close()
