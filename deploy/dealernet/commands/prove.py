@@ -65,7 +65,7 @@ def fleet(args: argparse.Namespace) -> bool:
 
 
 def isolation(args: argparse.Namespace) -> bool:
-    """Every route × everybody, every login × every table, and attacks; of a running network login × table alone."""
+    """The proof of isolation (docs/isolation.md); of a running network the rights of its logins alone."""
     began = time.monotonic()
     result = _running(args) if args.data else _own(args)
     result.figures["seconds"] = round(time.monotonic() - began)
@@ -97,6 +97,13 @@ def _say(args: argparse.Namespace, result: Result) -> bool:
         print(json.dumps(result.to_json(), ensure_ascii=False))
     else:
         print(f"{result.proof}: " + ", ".join(f"{name} {number}" for name, number in result.figures.items()))
+        for entry in result.bounded:
+            within = f"repaired by {entry['by']} within {entry['within']} s" if entry["within"] else "nothing to repair"
+            print(f"  bounded: {entry['name']}: {entry['bound']}; {within}")
+        for guard in result.guards:
+            print(
+                f"  guard {guard['name']}: without it {guard['probe']} {'turns red' if guard['red_without'] else 'STAYS GREEN'}"
+            )
         for violation in result.violations:
             print(f"  ✗ {violation}")
         print("passed" if result.passed else f"NOT PASSED: {len(result.violations)} violations")
@@ -110,7 +117,6 @@ def _own(args: argparse.Namespace) -> Result:
         import django
 
         django.setup()
-        logging.disable(logging.ERROR)
         from dealernet.proofs.isolation import prove
 
         return prove(server.host, seed=args.seed, sample=args.sample, only=args.only)

@@ -314,6 +314,7 @@ def _control(superuser: Any, text: str) -> str:
     superuser.autocommit = False
     try:
         with superuser.cursor() as cursor:
+            cursor.execute("DEALLOCATE ALL")
             _run(cursor, text)
         return ""
     except LookupError:

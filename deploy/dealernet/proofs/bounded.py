@@ -109,6 +109,8 @@ def check(result: Result, bench: Bench) -> None:
         result.count("bounded_probes")
         try:
             result.violations += [f"bounded: {entry.name}: {sentence}" for sentence in probe(bench)]
+        except psycopg2.OperationalError as error:
+            result.violations.append(f"bounded: {entry.name}: a session could not begin: {error}".strip())
         finally:
             steward.repair_logins({})
         result.bounded.append(entry.to_json())
@@ -311,7 +313,9 @@ def _temporary_files(bench: Bench) -> Iterator[str]:
         yield "the login lifts the limit for later sessions"
     with bench.superuser.cursor() as cursor:
         cursor.execute(sql.SQL("ALTER ROLE {} SET temp_file_limit = '64kB'").format(sql.Identifier(bench.north)))
-    sorted_on_disk = "SET work_mem = '64kB'; SELECT count(*) FROM (SELECT n FROM generate_series(1, 200000) n ORDER BY -n) s"
+    sorted_on_disk = (
+        "SET work_mem = '64kB'; SELECT count(*) FROM (SELECT n FROM generate_series(1, 200000) n ORDER BY -n) s"
+    )
     if (answer := bench.ask(sorted_on_disk)) != "ConfigurationLimitExceeded":
         yield f"the limit does not hold: {answer}"
     yield from _repaired(bench)
@@ -359,7 +363,9 @@ def _names(bench: Bench) -> Iterator[str]:
     number = bench.look("SELECT oid::bigint FROM pg_namespace WHERE nspname = %s", bench.south)
     if bench.ask(f"SELECT {number}::oid::regnamespace::text") != bench.south:
         yield "cannot be shown"
-    if bench.look("SELECT count(*) FROM pg_namespace WHERE nspname !~ '^(pg_.*|information_schema|public|oem|d_[a-z2-7]{12})$'"):
+    if bench.look(
+        "SELECT count(*) FROM pg_namespace WHERE nspname !~ '^(pg_.*|information_schema|public|oem|d_[a-z2-7]{12})$'"
+    ):
         yield "a schema has a name that may say something"
 
 

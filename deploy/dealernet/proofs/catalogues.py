@@ -129,9 +129,7 @@ def _functions(result: Result, cursor: Any, asked: Any, login: str, known: Known
         for place, kind in enumerate(arguments):
             for value in known.values(kind):
                 made_up = _NUMBER if isinstance(value, int) else value.replace(known.schema, _NAME)
-                calls = [
-                    _call(name, arguments, place, given, known, rows=returns_rows) for given in (value, made_up)
-                ]
+                calls = [_call(name, arguments, place, given, known, rows=returns_rows) for given in (value, made_up)]
                 if None in calls:
                     continue
                 result.count("attempts", 2)
@@ -168,4 +166,3 @@ def _answer(asked: Any, call: str, value: Any) -> str:
     except psycopg2.Error as error:
         said = str(error).partition("\n")[0]
     return said.replace(str(value), "#")
-

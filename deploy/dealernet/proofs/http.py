@@ -28,6 +28,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from dealernet.proofs import Result
 from dealernet.proofs.network import Living, World
+from dealernet.proofs.traces import Traces
 from kernel.tenancy.backend.base import DatabaseWrapper
 from kernel.testing.network import Side
 
@@ -191,9 +192,18 @@ class Prober:
     """Asks, and judges the answers. `limit` is the number of refusals tried for each row; None tries all."""
 
     def __init__(
-        self, result: Result, world: World, book: Book, *, limit: int | None = None, seed: int = 0, sample: float = 1.0
+        self,
+        result: Result,
+        world: World,
+        book: Book,
+        *,
+        limit: int | None = None,
+        seed: int = 0,
+        sample: float = 1.0,
+        traces: Traces | None = None,
     ) -> None:
         self.result = result
+        self.traces = traces
         self.world = world
         self.book = book
         self.limit = limit
@@ -205,8 +215,8 @@ class Prober:
 
     # -- one request -----------------------------------------------------------------------------------------
 
-    def ask(self, row: Row, asker: Asker, *, method: str = "", body: bool = True) -> Answer:
-        """Send the row's request as somebody, and undo what it did."""
+    def ask(self, row: Row, asker: Asker, *, method: str = "", body: bool = True, fails: bool = False) -> Answer:
+        """Send the row's request as somebody, and undo what it did. With `fails` a failure is what is wanted."""
         self.result.count("http_probes")
         cache.clear()
         method = method or row.method
@@ -232,8 +242,10 @@ class Prober:
             content = response.getvalue()
             if method not in SAFE:
                 audited += _audit_entries(side)
+            if self.traces:
+                self.traces.look(side, wrote=method not in SAFE)
         shown = "\n".join(f"{name}: {value}" for name, value in response.headers.items())
-        if response.status_code >= 500:
+        if response.status_code >= 500 and not fails:
             self.result.violations.append(f"{row.name}: {asker.name} got status {response.status_code}")
         return Answer(response.status_code, content.decode("utf-8", "replace"), shown, audited)
 
@@ -267,8 +279,13 @@ class Prober:
             side = self.world.sides[slug]
             with side.bound():
                 person = User.objects.get(login=role)
-                self._cookies[slug, role] = open_session(person, tenant_id=side.id)[1]
+                self._cookies[slug, role] = self._secret(open_session(person, tenant_id=side.id)[1])
         return self._cookies[slug, role]
+
+    def _secret(self, text: str) -> str:
+        if self.traces:
+            self.traces.secrets.add(text)
+        return text
 
     def bearer(self, slug: str, role: str, *, without: str = "") -> str:
         """A token of the person who holds a role, with all scopes of the role but one; made once."""
@@ -366,7 +383,9 @@ class Prober:
             found.append((Asker(f"cookie of the other tier: {role}", home, self._other_cookie(row, role)), stranger))
         living = self.world.living[home]
         found.append((Asker("session of a retired person: it", home, living["cookie_retired"]), stranger))
-        found.append((Asker("session of another realm: it", home, living["cookie_other_realm"]), stranger))
+        for name in ("another realm", "yesterday that expired", "somebody who went away"):
+            key = {"another realm": "other_realm", "yesterday that expired": "expired"}.get(name, "idle")
+            found.append((Asker(f"session of {name}: it", home, living[f"cookie_{key}"]), stranger))
         if "sign-in/second" not in row.path:
             half_way = Asker("session after the first of two steps: it", home, living["cookie_half_way"])
             found.append((half_way, stranger))
@@ -408,6 +427,8 @@ class Prober:
         for name, text in (
             ("token of another member: it", foreign),
             ("token of a retired person: it", living[home]["bearer_retired"]),
+            ("token that expired: it", living[home]["bearer_expired"]),
+            ("token that was revoked: it", living[home]["bearer_revoked"]),
             ("token nobody made: it", "dn_abcdefghij_" + "x" * 43),
         ):
             found.append((Asker(name, home, bearer=text), lambda a, answer: self._refused(row, a, answer, (401,))))
@@ -527,10 +548,12 @@ def check(
     seed: int = 0,
     sample: float = 1.0,
     only: Any = None,
+    traces: Traces | None = None,
 ) -> None:
-    """Try every row. `limit` refusals a row (all without), or each with the probability `sample`; `only` picks rows."""
+    """Try every row. `limit` refusals a row (all without), or each with the probability `sample`; `only` picks rows.
+    What is left behind is looked at in `traces`."""
     book = read()
-    prober = Prober(result, world, book, limit=limit, seed=seed, sample=sample)
+    prober = Prober(result, world, book, limit=limit, seed=seed, sample=sample, traces=traces)
     if only is None:
         for tier in URLCONFS:
             there, named = routes(tier), {row.path for row in book.rows if row.tier == tier}

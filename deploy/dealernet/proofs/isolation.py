@@ -2,115 +2,138 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
+import os
+import platform
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
-from django.core.cache import cache
-from django.db import ProgrammingError, transaction
-
-from dealernet.proofs import Result, attacks, http, tables
+from dealernet.proofs import (
+    Result,
+    attacks,
+    bounded,
+    contexts,
+    crowd,
+    failures,
+    guards,
+    hosts,
+    http,
+    probes,
+    tables,
+    traces,
+)
 from dealernet.proofs.network import World
-from kernel.accounts.models import User
+from dealernet.proofs.probes import Env
 from kernel.tenancy import steward
-from kernel.tenancy.bindings import Owner, bound
-from kernel.tenancy.models import RequestState, State, StewardRequest, Tenant
 from kernel.testing.network import Network
 
 DATABASE = "dealernet_proof"
 
 
+@dataclass(frozen=True)
+class Extent:
+    """How much is tried. The full proof of `dealernet prove isolation`; `sampled` is what every test run tries."""
+
+    refusals: int | None = None
+    sample: float = 1.0
+    dealerships: int = 50
+    tables_each: int | None = 200
+    hosts: int | None = None
+    steps: int = 10_000
+    requests: int = 10_000
+    error_pages: int | None = None
+
+
 def prove(host: str, *, port: str = "", seed: int = 0, sample: float = 1.0, only: str = "") -> Result:
     """Build the network on an empty server and try everything. `only` restricts it to some routes."""
     result = Result("isolation", figures={"seed": seed, "http_probes": 0, "privilege_cells": 0, "attempts": 0})
+    result.machine = machine()
     world = World(Network(host=host, port=port, name=DATABASE))
-    world.build()
-    if only == "database":
-        check_database(result, world, host=host, port=port)
-        return result
-    if only:
-        http.check(result, world, seed=seed, sample=sample, only=lambda row: only in row.name)
-        return result
-    check_database(result, world, host=host, port=port)
-    http.check(result, world, seed=seed, sample=sample)
+    extent = Extent(sample=sample)
+    with traces.watching(world) as seen:
+        world.build()
+        if only and only != "database":
+            http.check(result, world, seed=seed, sample=sample, only=lambda row: only in row.name)
+            return result
+        with environment(world, host=host, port=port) as env:
+            check_database(result, env)
+            if only:
+                return result
+            check_people(result, env, seen, extent=extent, seed=seed)
+            check_crowd(result, env, extent=extent, seed=seed)
+            check_many(result, env, extent=extent, seed=seed)
+            guards.check(result, env)
+            result.figures["guards"] = sum(guard["red_without"] for guard in result.guards)
+    result.machine |= {"load_after": os.getloadavg()[0]}
     return result
 
 
-def check_database(result: Result, world: World, *, host: str, port: str = "") -> None:
-    """The tables and the attacks."""
-    connect = tables.connector(host, port, world.network.name)
-    kinds = {"public": "public", "oem": "manufacturer"}
-    kinds |= {side.schema: "dealership" for side in (world.network.north, world.network.south)}
+def machine() -> dict[str, Any]:
+    """What it ran on, for whoever compares seconds."""
+    return {
+        "processors": os.cpu_count(),
+        "load_before": os.getloadavg()[0],
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+@contextmanager
+def environment(world: World, *, host: str, port: str = "") -> Iterator[Env]:
+    """Where a world's probes work: connections as any login, and one of the server's superuser."""
     superuser = steward.superuser(world.network.name)
     try:
-        tables.check(result, connect=connect, superuser=superuser, schemas=kinds)
-        attacks.check(result, world, connect=connect, superuser=superuser)
+        yield Env(world, tables.connector(host, port, world.network.name), superuser)
     finally:
         superuser.close()
-    _let_oneself_in(result, world)
-    _close_a_living_one(result, world)
-    _caches(result, world)
 
 
-def _let_oneself_in(result: Result, world: World) -> None:
-    """The manufacturer asks the steward to set up a dealership that lives already, with a person of its own in it."""
-    north = world.network.north
-    mallory = {"login": "mallory", "name": "Mallory", "role": "general_manager", "first_link": "known"}
-    arguments = {"id": str(north.id), "slug": "north", "name": "North", "users": [mallory]}
-    with world.network.portal.bound():
-        request = StewardRequest.objects.create(verb="provision", arguments=arguments, requested_by="mallory")
-    while steward.work_off_one():
-        pass
-    result.count("attempts")
-    with world.network.portal.bound():
-        request.refresh_from_db()
-    if request.state != RequestState.DONE:
-        result.violations.append(f"the steward did not work off a request: {request.error}")
-    with north.bound():
-        if User.objects.filter(login="mallory").exists():
-            result.violations.append("the manufacturer got a person into a living dealership by a steward's request")
+def check_database(result: Result, env: Env) -> None:
+    """The tables, the attacks, the catalogues, what cannot be taken away, and what the steward may be asked for."""
+    world = env.world
+    tables.check(result, connect=env.connect, superuser=env.superuser, schemas=env.kinds())
+    attacks.check(result, world, connect=env.connect, superuser=env.superuser)
+    probes.check_catalogues(result, env)
+    bounded.check(result, env.bench())
+    probes.let_oneself_in(result, world)
+    probes.close_a_living_one(result, world)
+    probes.caches(result, world)
 
 
-def _close_a_living_one(result: Result, world: World) -> None:
-    """The manufacturer asks the steward to retire a living dealership, and signs that itself. The control: with the
-    signature of the owner's login the same request is carried out."""
-    gone = uuid4()
-    slug = f"leaver-{gone.hex[:8]}"
-    steward.provision({"id": str(gone), "slug": slug, "name": "Leaver Motors"})
-    with world.network.portal.bound():
-        asked = StewardRequest.objects.create(verb="retire", arguments={"slug": slug}, requested_by="mallory")
-        result.count("attempts")
-        try:
-            with transaction.atomic():
-                steward.sign(asked.id, by="mallory")
-        except ProgrammingError:
-            pass
-        else:
-            result.violations.append("the manufacturer gave the second signature itself")
-    for signed, wanted in ((False, State.ACTIVE), (True, State.RETIRED)):
-        with bound(Owner()):
-            if signed:
-                steward.sign(asked.id, by="the operator")
-        while steward.work_off_one():
-            pass
-        result.count("attempts")
-        with bound(Owner()):
-            state = Tenant.objects.get(id=gone).state
-        if state != wanted:
-            how = "with" if signed else "without"
-            result.violations.append(f"a living dealership is {state} after a request {how} the second signature")
+def check_people(result: Result, env: Env, seen: traces.Traces, *, extent: Extent, seed: int) -> None:
+    """Everybody at every route and host, what fails, and what is left behind."""
+    world, book = env.world, http.read()
+    http.check(result, world, limit=extent.refusals, seed=seed, sample=extent.sample, traces=seen)
+    prober = http.Prober(result, world, book, traces=seen)
+    rows = [row for row in book.rows if row.path in http.prober_routes(row.tier)]
+    if extent.error_pages is not None:
+        rows = random.Random(seed).sample(rows, extent.error_pages)  # noqa: S311 - picks probes, no secret
+    failures.check(result, prober, book, rows=rows)
+    hosts.check(result, world, limit=extent.hosts, seed=seed)
+    probes.files(result, world)
+    probes.guessing(result, world)
+    probes.keys_by_process(result, world)
+    contexts.check(result, world, steps=extent.steps, seed=seed)
+    seen.report(result, world, env.superuser, book.shared)
 
 
-def _caches(result: Result, world: World) -> None:
-    """The same key kept by one member is not there for another."""
-    sides = list(world.sides.values())
-    for writer in sides:
-        with writer.bound():
-            cache.set("proof", writer.slug, 60)
-            if cache.get("proof") != writer.slug:
-                result.violations.append(f"the cache keeps nothing for {writer.slug}")
-        for reader in sides:
-            result.count("attempts")
-            with reader.bound():
-                found = cache.get("proof")
-            if found not in (None, reader.slug):
-                result.violations.append(f"{reader.slug} finds in the cache what {found} put there")
-    cache.clear()
+def check_crowd(result: Result, env: Env, *, extent: Extent, seed: int) -> None:
+    """Threads that hop over dealerships."""
+    crowd.check(result, env.world, requests=extent.requests, seed=seed)
+
+
+def check_many(result: Result, env: Env, *, extent: Extent, seed: int) -> None:
+    """The rights of many dealerships, each against each."""
+    more = crowd.provisioned(extent.dealerships - 2)
+    kinds = env.kinds() | {side.schema: "dealership" for side in more}
+    tables.check(
+        result,
+        connect=env.connect,
+        superuser=env.superuser,
+        schemas=kinds,
+        tried=extent.tables_each,
+        seed=seed,
+    )
+    result.figures["dealerships"] = len(more) + 2

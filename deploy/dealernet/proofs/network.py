@@ -259,7 +259,7 @@ def _first_settings(side: Side, living: Living) -> None:
 
     manager = side.actor("general_manager")
     actions.update_profile(actor=manager, address=canary(side.slug, "organisation_profile", "address"))
-    picture = _png(200, 80)
+    picture = _png(200, 80, hidden=canary(side.slug, "organisation_profile", "logo"))
     living["logo"] = actions.set_logo(actor=manager, upload=io.BytesIO(picture), size=len(picture)).logo
     living["png"] = picture.hex()
     site = actions.save_site(
@@ -699,6 +699,7 @@ def _tokens_and_sessions(side: Side, living: Living) -> None:
         living[f"session_{kind}"] = str(Session.objects.get(key_hash=hash_of(key)).pk)
     manager = User.objects.get(role="network_admin" if side.slug == "portal" else "general_manager")
     actions.retire_person(actor=Actor.of(manager), person=retired)
+    _ended(side, living, manager)
     # What a restore of the wrong dump would leave behind: a row of another member's sign-in, with a person of here.
     _name, key = open_session(manager, tenant_id=side.id)
     Session.objects.filter(key_hash=hash_of(key)).update(realm="00000000-0000-4000-8000-00000000ffff")
@@ -736,6 +737,34 @@ def _second_factors(side: Side, living: Living) -> None:
     living["cookie_half_way"] = str(store.session_key)
 
 
+def _ended(side: Side, living: Living, manager: Any) -> None:
+    """Sign-ins and tokens of somebody who may much: they would open everything, had their time not ended."""
+    from kernel import clock
+    from kernel.accounts import actions, sessions
+    from kernel.accounts.actors import Actor
+    from kernel.accounts.models import Session, Token
+    from kernel.accounts.scopes import scopes_for
+    from kernel.accounts.testing import open_session
+
+    now = clock.now()
+    for kind, ended in (
+        ("expired", {"expires_at": now - timedelta(seconds=1)}),
+        ("idle", {"last_seen": now - sessions.IDLE - timedelta(seconds=1)}),
+    ):
+        _name, key = open_session(manager, tenant_id=side.id)
+        Session.objects.filter(key_hash=sessions.hash_of(key)).update(**ended)
+        living[f"cookie_{kind}"] = key
+    for kind, ended in (
+        ("expired", {"expires_at": now - timedelta(seconds=1)}),
+        ("revoked", {"revoked_at": now}),
+    ):
+        token, text = actions.create_token(
+            actor=Actor.of(manager), user=manager, name="ended", scopes=scopes_for(manager.role)
+        )
+        Token.objects.filter(pk=token.pk).update(**ended)
+        living[f"bearer_{kind}"] = text
+
+
 def _day(offset: int) -> date:
     """A day so many days from today."""
     from kernel import clock
@@ -743,8 +772,8 @@ def _day(offset: int) -> date:
     return (clock.now() + timedelta(days=offset)).date()
 
 
-def _png(width: int, height: int) -> bytes:
-    """A grey picture."""
+def _png(width: int, height: int, *, hidden: str) -> bytes:
+    """A grey picture that carries a text, as cameras put places and names into theirs."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -752,4 +781,5 @@ def _png(width: int, height: int) -> bytes:
     rows = b"".join(b"\x00" + b"\x80" * width for _row in range(height))
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     head = b"\x89PNG\r\n\x1a\n"
-    return head + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    text = chunk(b"tEXt", b"Author\x00" + hidden.encode())
+    return head + chunk(b"IHDR", header) + text + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")

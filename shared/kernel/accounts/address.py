@@ -26,5 +26,5 @@ def client_address(request: HttpRequest) -> str | None:
 
 def may_carry_a_sign_in(request: HttpRequest) -> bool:
     """Say whether browsers will keep our `__Host-` cookies here: over https, or on `localhost` and `*.localhost`."""
-    host = request.get_host().rpartition(":")[0] or request.get_host()
+    host = (request.get_host().rpartition(":")[0] or request.get_host()).lower()
     return request.is_secure() or host == "localhost" or host.endswith(".localhost")
