@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 
-#: PostgreSQL's second line of an error quotes the row: `Key (phone)=(+86…) already exists.`, `Failing row contains (…)`.
+#: PostgreSQL's second line of an error quotes the row: `Key (phone)=(+86…) already exists.`, `Failing row contains …`.
 _QUOTES = re.compile(r"^(DETAIL|CONTEXT):.*$", re.MULTILINE)
 
 

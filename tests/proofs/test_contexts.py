@@ -1,4 +1,4 @@
-"""Whatever the code does with bindings, threads, tasks, late queries, streams and hooks: nobody reads another's rows."""
+"""Whatever the code does with bindings, threads, tasks, late queries, streams, hooks: nobody reads another's rows."""
 
 from __future__ import annotations
 

@@ -101,9 +101,8 @@ def _say(args: argparse.Namespace, result: Result) -> bool:
             within = f"repaired by {entry['by']} within {entry['within']} s" if entry["within"] else "nothing to repair"
             print(f"  bounded: {entry['name']}: {entry['bound']}; {within}")
         for guard in result.guards:
-            print(
-                f"  guard {guard['name']}: without it {guard['probe']} {'turns red' if guard['red_without'] else 'STAYS GREEN'}"
-            )
+            turned = "turns red" if guard["red_without"] else "STAYS GREEN"
+            print(f"  guard {guard['name']}: without it the probe of {guard['probe']} {turned}")
         for violation in result.violations:
             print(f"  ✗ {violation}")
         print("passed" if result.passed else f"NOT PASSED: {len(result.violations)} violations")

@@ -127,7 +127,8 @@ ATTACKS = (
     Attack("insert", "INSERT INTO {other}.audit_entry (action) VALUES ('x')", control=False),
     Attack("update", "UPDATE {other}.accounts_user SET name = name"),
     Attack("delete", "DELETE FROM {other}.accounts_session"),
-    Attack("merge", "MERGE INTO {other}.accounts_session t USING (SELECT 1) s ON false WHEN NOT MATCHED THEN DO NOTHING"),
+    Attack("merge", "MERGE INTO {other}.accounts_session t USING (SELECT 1) s ON false "
+           "WHEN NOT MATCHED THEN DO NOTHING"),
     Attack("dynamic statement", "DO $$ BEGIN EXECUTE 'SELECT * FROM ' || '{other}' || '.accounts_user'; END $$"),
     Attack("next number", "SELECT nextval('{other}.audit_entry_number_seq')", control=False),
     Attack("set a number", "SELECT setval('{other}.audit_entry_number_seq', 1)", control=False),
@@ -299,12 +300,12 @@ def _try(raw: Any, text: str, also: type[Exception] | None = None) -> str | None
         try:
             _run(cursor, text)
             return str(cursor.fetchall() if cursor.description else "done")
-        except (errors.InsufficientPrivilege, *ALSO_REFUSED, *((also,) if also else ())):
+        except (errors.InsufficientPrivilege, *ALSO_REFUSED):
             return None
         except LookupError as copied:
             return str(copied)
         except psycopg2.Error as error:
-            return f"{type(error).__name__} {error}"
+            return None if also and isinstance(error, also) else f"{type(error).__name__} {error}"
         finally:
             raw.rollback()
 

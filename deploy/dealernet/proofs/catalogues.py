@@ -59,14 +59,15 @@ class Known:
     role: int
 
     def values(self, kind: str) -> list[Any]:
-        return {
+        known: dict[str, list[Any]] = {
             "oid": [self.table, self.namespace, self.role],
             "regclass": [self.table],
             "regnamespace": [self.namespace],
             "regrole": [self.role],
             "name": [self.schema],
             "text": [f"{self.schema}.accounts_user", self.schema],
-        }.get(kind, [])
+        }
+        return known.get(kind, [])
 
 
 def check(result: Result, *, connect: Any, superuser: Any, logins: list[str], other: str) -> None:
@@ -129,15 +130,17 @@ def _functions(result: Result, cursor: Any, asked: Any, login: str, known: Known
         for place, kind in enumerate(arguments):
             for value in known.values(kind):
                 made_up = _NUMBER if isinstance(value, int) else value.replace(known.schema, _NAME)
-                calls = [_call(name, arguments, place, given, known, rows=returns_rows) for given in (value, made_up)]
-                if None in calls:
+                pairs = [
+                    (_call(name, arguments, place, given, known, rows=returns_rows), given)
+                    for given in (value, made_up)
+                ]
+                said = [_answer(asked, call, given) for call, given in pairs if call is not None]
+                if not said:
                     continue
                 result.count("attempts", 2)
-                about, about_nothing = (
-                    _answer(asked, call, given) for call, given in zip(calls, (value, made_up), strict=True)
-                )
+                about, about_nothing = said
                 if about != about_nothing and about != "denied" and name not in TELL_NOTHING:
-                    result.violations.append(f"{login} learns of {known.schema} by {calls[0]}: {about[:80]}")
+                    result.violations.append(f"{login} learns of {known.schema} by {pairs[0][0]}: {about[:80]}")
 
 
 def _call(name: str, arguments: list[str], place: int, value: Any, known: Known, *, rows: bool) -> str | None:

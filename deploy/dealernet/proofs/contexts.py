@@ -12,21 +12,21 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.core.cache import cache
 from django.db import DatabaseError, connection, transaction
 from django.http import HttpResponseBase, StreamingHttpResponse
 from django.test import RequestFactory
-from django_tenants.utils import schema_context
+from django_tenants.utils import schema_context  # noqa: TID251 - the proof tries what is forbidden
 
 from dealernet.proofs import Result
 from dealernet.proofs.network import World
 from dealernet.proofs.traces import CANARY
 from kernel.accounts.models import User
-from kernel.tenancy.bindings import UNBOUND, Binding, Unbound, WallError, bound, current
-from kernel.tenancy.middleware import HostMiddleware
+from kernel.tenancy.bindings import UNBOUND, Binding, Unbound, WallError, current
+from kernel.tenancy.middleware import HostMiddleware, MembersRequest
 from kernel.tenancy.tasks import dealer_task
 from kernel.testing.network import Side
 
@@ -215,7 +215,7 @@ class Contexts:
 
         request = RequestFactory(headers={"host": side.host}).get("/")
         try:
-            answer = HostMiddleware(view)(request)
+            answer = HostMiddleware(view)(cast(MembersRequest, request))
         except REFUSED:
             self.refusals += 1
             return
@@ -256,7 +256,8 @@ class Contexts:
     def moves(self) -> list[Callable[..., None]]:
         return [
             self.enter, self.enter, self.leave, self.leave, self.begin, self.read, self.read, self.read_and_fail,
-            self.prepare, self.evaluate, self.thread, self.astray, self.task, self.remember, self.recall, self.stream, self.pour,
+            self.prepare, self.evaluate, self.thread, self.astray, self.task,
+            self.remember, self.recall, self.stream, self.pour,
             self.hook, self.after_hooks, self.switch,
         ]  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Many at once: threads that hop over dealerships, with one pool of connections and one cache, and nobody sees another's.
+"""Many at once: threads hop over dealerships, with one pool of connections and one cache, and nobody sees another's.
 
 Each thread asks for pages, for the API, for a stream and for what a task reads, at a dealership chosen anew each time.
 Every answer must show the canary of that dealership, and no other.

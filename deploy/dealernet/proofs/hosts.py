@@ -106,19 +106,101 @@ def spelled(world: World) -> Iterator[str]:
             f"{name}:{port}" for port in ("", "0x50", "-1", "+80", "8 0", "80x", "123456", "８０", "८०", "80:80")
         )
         yield from (f"{name}{dots}" for dots in (".", "..", ".:80", "。", "．", "%2e"))
-        yield from (f"{before}{name}" for before in (".", "-", "_", "www.", "x.", "a.b.c.", "*.", "@", "//", "http://",
-                    "https://", "user@", "user:pw@", "\t", " ", "\x00", "\r\n", "%00", "[", "xn--", "./", "\\"))  # fmt: skip
-        yield from (f"{name}{after}" for after in (" ", "\t", "\x00", "\n", "\r\n", "\r\nHost: x", "/", "/x", "?x", "#x",
-                    "@evil.example", "\\", "%20", "%0a", ";", ",", "'", '"', "`", "--", "-", "_", "]", "|", "*", "$",
-                    ".evil.example", ".localhost", ".local", "host", ";x=1", "&x", "=", "+", "~", "\u200b", "\u202e",
-                    "\ufeff", "\xad", "％", "\u0000", "é"))  # fmt: skip
+        yield from (
+            f"{before}{name}"
+            for before in (
+                ".",
+                "-",
+                "_",
+                "www.",
+                "x.",
+                "a.b.c.",
+                "*.",
+                "@",
+                "//",
+                "http://",
+                "https://",
+                "user@",
+                "user:pw@",
+                "\t",
+                " ",
+                "\x00",
+                "\r\n",
+                "%00",
+                "[",
+                "xn--",
+                "./",
+                "\\",
+            )
+        )
+        yield from (
+            f"{name}{after}"
+            for after in (
+                " ",
+                "\t",
+                "\x00",
+                "\n",
+                "\r\n",
+                "\r\nHost: x",
+                "/",
+                "/x",
+                "?x",
+                "#x",
+                "@evil.example",
+                "\\",
+                "%20",
+                "%0a",
+                ";",
+                ",",
+                "'",
+                '"',
+                "`",
+                "--",
+                "-",
+                "_",
+                "]",
+                "|",
+                "*",
+                "$",
+                ".evil.example",
+                ".localhost",
+                ".local",
+                "host",
+                ";x=1",
+                "&x",
+                "=",
+                "+",
+                "~",
+                "\u200b",
+                "\u202e",
+                "\ufeff",
+                "\xad",
+                "％",
+                "\u0000",
+                "é",
+            )
+        )
         for other in names:
             if other != name:
-                yield from (
-                    f"{name}{sign}{other}" for sign in (",", ", ", ";", " ", "@", "/", "#", "?", ":", ".", "\r\nHost: ")
-                )
-        for letter, alike in (("o", "о"), ("o", "0"), ("l", "ⅼ"), ("l", "1"), ("a", "а"), ("h", "һ"), ("o", "ο"), ("t", "ｔ"),
-                              ("s", "ѕ"), ("l", "І"), ("c", "с"), ("o", "ｏ"), ("r", "ｒ"), ("k", "K"), ("s", "ſ")):  # fmt: skip
+                signs = (",", ", ", ";", " ", "@", "/", "#", "?", ":", ".", "\r\nHost: ")
+                yield from (f"{name}{sign}{other}" for sign in signs)
+        for letter, alike in (
+            ("o", "о"),
+            ("o", "0"),
+            ("l", "ⅼ"),
+            ("l", "1"),
+            ("a", "а"),
+            ("h", "һ"),
+            ("o", "ο"),
+            ("t", "ｔ"),
+            ("s", "ѕ"),
+            ("l", "І"),
+            ("c", "с"),
+            ("o", "ｏ"),
+            ("r", "ｒ"),
+            ("k", "K"),
+            ("s", "ſ"),
+        ):
             yield name.replace(letter, alike)
             yield name.replace(letter, alike, 1)
         yield from (
@@ -131,8 +213,19 @@ def spelled(world: World) -> Iterator[str]:
             base,
         )
         yield from (f"{'a' * 63}.{name}", f"{'a' * 64}.{name}", f"{'a.' * 130}{name}", name * 30, name[1:], name[:-1])
-        yield from (f"{first}.{ending}" for ending in ("example", "com", "localhost.example", "local host", "xn--localhost-",
-                    "LOCALHOST.", "127.0.0.1", "[::1]"))  # fmt: skip
+        yield from (
+            f"{first}.{ending}"
+            for ending in (
+                "example",
+                "com",
+                "localhost.example",
+                "local host",
+                "xn--localhost-",
+                "LOCALHOST.",
+                "127.0.0.1",
+                "[::1]",
+            )
+        )
         for at in range(1, len(name)):
             yield name[:at] + name[at + 1 :]
             yield f"{name[:at]}%{ord(name[at]):02x}{name[at + 1 :]}"
@@ -148,8 +241,24 @@ def spelled(world: World) -> Iterator[str]:
     )
     yield from (f"{north.id}.localhost", f"{north.id}", f"{str(north.id).replace('-', '')}.localhost", "d.localhost")
     yield from ("frontdesk.localhost", "owner.localhost", "courier.localhost", "template1.localhost", "admin.localhost")
-    yield from ("127.0.0.1", "127.0.0.1:8000", "0.0.0.0", "[::1]", "[::1]:8000", "::1", "[::ffff:127.0.0.1]", "[fe80::1%25lo]",
-                "2130706433", "0x7f000001", "0177.0.0.1", "127.1", "[::]", "[north.localhost]", "1.2.3.4.5", "[::1]x")  # fmt: skip
+    yield from (
+        "127.0.0.1",
+        "127.0.0.1:8000",
+        "0.0.0.0",
+        "[::1]",
+        "[::1]:8000",
+        "::1",
+        "[::ffff:127.0.0.1]",
+        "[fe80::1%25lo]",
+        "2130706433",
+        "0x7f000001",
+        "0177.0.0.1",
+        "127.1",
+        "[::]",
+        "[north.localhost]",
+        "1.2.3.4.5",
+        "[::1]x",
+    )
     yield from (
         "",
         " ",
@@ -167,8 +276,19 @@ def spelled(world: World) -> Iterator[str]:
         "localhost",
         "LOCALHOST:80",
     )
-    yield from ("' OR 1=1 --", "north.localhost' OR '1'='1", "north.localhost;SELECT 1", '"; DROP SCHEMA public', "$(id)",
-                "${jndi:ldap://x}", "../../etc/passwd", "<script>", "{{7*7}}", "%(host)s", "north.localhost%00.evil")  # fmt: skip
+    yield from (
+        "' OR 1=1 --",
+        "north.localhost' OR '1'='1",
+        "north.localhost;SELECT 1",
+        '"; DROP SCHEMA public',
+        "$(id)",
+        "${jndi:ldap://x}",
+        "../../etc/passwd",
+        "<script>",
+        "{{7*7}}",
+        "%(host)s",
+        "north.localhost%00.evil",
+    )
     yield from (f"made-up-{number}.localhost" for number in range(40))
 
 
@@ -286,7 +406,7 @@ def door() -> Iterator[int]:
     with tempfile.TemporaryDirectory() as folder:
         servers = []
         for tier in ("portal", "dealers"):
-            server = _Server(str(Path(folder) / tier), _Handler)  # type: ignore[arg-type]  # a path is the address
+            server = _Server(str(Path(folder) / tier), _Handler)
             server.set_app(get_wsgi_application())
             threading.Thread(target=server.serve_forever, daemon=True).start()
             servers.append(server)

@@ -202,7 +202,8 @@ def _compare(result: Result, cursor: Any, kind: str, cells: str) -> None:
     cells = cells.replace("proof_who", "pg_temp.proof_who")
     cursor.execute(
         f"WITH cells (login, thing, privilege, has, wanted) AS MATERIALIZED ({cells}) "
-        "SELECT (SELECT count(*) FROM cells), login, thing, privilege, has FROM cells WHERE has IS DISTINCT FROM wanted "
+        "SELECT (SELECT count(*) FROM cells), login, thing, privilege, has FROM cells "
+        "WHERE has IS DISTINCT FROM wanted "
         "UNION ALL SELECT count(*), NULL, NULL, NULL, NULL FROM cells"
     )
     for number, login, thing, privilege, has in cursor.fetchall():
@@ -258,7 +259,8 @@ _NOTHING_ELSE = {
     "WHERE rolname = ANY(%(logins)s))",
     "a default privilege": "SELECT defaclobjtype::text FROM pg_default_acl",
     "a default that calls into another schema": "SELECT d.adrelid::regclass::text FROM pg_attrdef d "
-    "JOIN pg_depend x ON x.classid = 'pg_attrdef'::regclass AND x.objid = d.oid AND x.refclassid = 'pg_class'::regclass "
+    "JOIN pg_depend x ON x.classid = 'pg_attrdef'::regclass AND x.objid = d.oid "
+    "AND x.refclassid = 'pg_class'::regclass "
     "JOIN pg_class a ON a.oid = d.adrelid JOIN pg_class b ON b.oid = x.refobjid "
     "WHERE a.relnamespace <> b.relnamespace",
 }

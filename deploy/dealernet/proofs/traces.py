@@ -1,7 +1,8 @@
 """Where people's data could stay behind: logs, cache, mail, files, the broker's messages, other members' tables.
 
-`watching()` is open during the whole proof. What the product logs passes its own formatter and is kept; what it hands to
-Celery is kept instead of sent; hooks of transactions that the proof takes back are run, so that their messages are seen.
+`watching()` is open during the whole proof. What the product logs passes its own formatter and is kept; what it hands
+to Celery is kept instead of sent; hooks of transactions that the proof takes back are run, so that their messages are
+seen.
 """
 
 from __future__ import annotations
@@ -40,9 +41,8 @@ class _Handler(logging.Handler):
         super().__init__()
         self.lines = lines
         # The product's own formatter, as its settings name it.
-        self.setFormatter(
-            import_string(settings.LOGGING["formatters"]["line"]["()"])("%(levelname)s %(name)s: %(message)s")
-        )
+        formatters: Any = settings.LOGGING["formatters"]
+        self.setFormatter(import_string(formatters["line"]["()"])("%(levelname)s %(name)s: %(message)s"))
 
     def emit(self, record: logging.LogRecord) -> None:
         self.lines.append(self.format(record))
