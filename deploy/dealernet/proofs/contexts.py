@@ -65,8 +65,7 @@ class Contexts:
     def close(self) -> None:
         """Leave everything; the connection speaks as nobody again."""
         while self.depth:
-            with suppress(*REFUSED):
-                self.leave()
+            self.leave()
         self.streams.clear()
         if current() != UNBOUND:
             raise WrongError(f"after everything was left, {current()!r} is bound")
@@ -115,9 +114,10 @@ class Contexts:
         self.depth.append(stack)
 
     def leave(self) -> None:
-        """Leave the innermost binding or transaction."""
+        """Leave the innermost binding or transaction; one in which something was refused cannot be committed."""
         if self.depth:
-            self.depth.pop().close()
+            with suppress(*REFUSED):
+                self.depth.pop().close()
 
     def begin(self) -> None:
         """Begin a transaction or a savepoint."""
@@ -235,7 +235,8 @@ class Contexts:
             return
         found: list[str] = []
         self.hooked.append((self.slugs[current()], found))
-        transaction.on_commit(lambda: found.extend(self.names()))
+        with suppress(*REFUSED):  # outside of a transaction it runs at once
+            transaction.on_commit(lambda: found.extend(self.names()))
 
     def after_hooks(self) -> None:
         """What hooks read so far."""
@@ -279,8 +280,8 @@ def check(result: Result, world: World, *, steps: int, seed: int = 0) -> None:
             done.append(name)
             move(*argument)
         contexts.close()
-    except WrongError as wrong:
-        result.violations.append(f"contexts: {wrong} (after {' '.join(done[-8:])})")
+    except (WrongError, *REFUSED) as wrong:
+        result.violations.append(f"contexts: {type(wrong).__name__} {wrong} (after {' '.join(done[-8:])})")
         with suppress(Exception):
             contexts.close()
     result.figures |= {"context_steps": steps, "context_reads": contexts.reads, "context_refusals": contexts.refusals}
