@@ -107,7 +107,7 @@ ATTACKS = (
     Attack("stacked in a transaction", f"COMMIT; BEGIN; SET LOCAL ROLE {{other}}; {_READ}"),
     Attack("take a role from another", "REVOKE dealerships FROM {other}"),
     Attack("give a role to all", "GRANT dealerships TO frontdesk"),
-    Attack("hand over", "REASSIGN OWNED BY owner TO {other}"),
+    Attack("hand over", "REASSIGN OWNED BY owner TO {other}", control=False),
     Attack("drop what the owner has", "DROP OWNED BY {other}"),
     # -- where names lead; a login may set its own path, and nothing comes of it
     Attack("search path", "SET search_path = {other}; SELECT * FROM sales_lead, accounts_user"),

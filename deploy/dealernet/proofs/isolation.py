@@ -63,8 +63,8 @@ def prove(host: str, *, port: str = "", seed: int = 0, sample: float = 1.0, only
                 return result
             check_people(result, env, seen, extent=extent, seed=seed)
             check_crowd(result, env, extent=extent, seed=seed)
-            check_many(result, env, extent=extent, seed=seed)
             guards.check(result, env)
+            check_many(result, env, extent=extent, seed=seed)
             result.figures["guards"] = sum(guard["red_without"] for guard in result.guards)
     result.machine |= {"load_after": os.getloadavg()[0]}
     return result
