@@ -287,6 +287,15 @@ def _living_forever(at: Any, *, of: str = "") -> Q:
     return Q(**{f"{of}realm": sessions.realm()})
 
 
+_whole = sessions.SessionStore.person
+
+
+def _half_is_whole(self: sessions.SessionStore) -> User | None:
+    """Whoever gave the password is signed in, whatever comes second."""
+    half = self.get(sessions.FIRST_STEP_KEY)
+    return User.objects.get(pk=half["user"]) if half else _whole(self)
+
+
 def _long_ago() -> Any:
     return clock.now() - timedelta(days=400)
 
@@ -382,6 +391,13 @@ GUARDS: tuple[Guard, ...] = (
         "sign-ins that ended",
         ("somebody who went away",),
         _patched(sessions, "IDLE", timedelta(days=400)),
+    ),
+    Guard(
+        "half a sign-in is none",
+        "kernel.accounts.sessions.SessionStore.person",
+        "sign-ins that ended",
+        ("session after the first of two steps", "got 200"),
+        _patched(sessions.SessionStore, "person", _half_is_whole),
     ),
     Guard(
         "nobody signed in is nobody",
