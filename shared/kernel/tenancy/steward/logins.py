@@ -176,9 +176,7 @@ def repair_logins(arguments: dict[str, Any], progress: Progress = lambda step: N
     with bound(Owner()):
         own = limits.all_own()
         found = Tenant.objects.filter(kind=Kind.DEALERSHIP, state=State.ACTIVE).values_list("id", "schema_name")
-        more = {
-            name: {"statement_timeout": f"{own.get(id_, standard).statement_seconds}s"} for id_, name in found
-        }
+        more = {name: {"statement_timeout": f"{own.get(id_, standard).statement_seconds}s"} for id_, name in found}
     kinds = dict.fromkeys(more, "dealer") | {name: name for name in ("frontdesk", "oem", "courier")}
     admin = superuser(connection.settings_dict["NAME"])
     try:
