@@ -5,15 +5,24 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
 from django.test import Client
+from psycopg2.errors import DependentObjectsStillExist
 
 from kernel.tenancy import directory
-from kernel.tenancy.bindings import MANUFACTURER_ID, Binding, Dealer, Portal, bound, schema_of
+from kernel.tenancy.bindings import (
+    MANUFACTURER_ID,
+    Binding,
+    Dealer,
+    Portal,
+    bound,
+    is_dealer_schema,
+    schema_of,
+)
 from kernel.tenancy.pool import pool
 
 #: Every key of the installation; tests run all tiers in one process, the product never does.
@@ -136,7 +145,16 @@ class Network:
         self._disconnect()
         with self._admin_cursor() as cursor:
             cursor.execute(f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)')
+            self._drop_strays(cursor)
             self._copy(cursor)
+
+    def _drop_strays(self, cursor: Any) -> None:
+        """Logins of dealerships that a test set up: they belong to the server and outlive the database."""
+        cursor.execute("SELECT rolname FROM pg_roles")
+        for (login,) in cursor.fetchall():
+            if is_dealer_schema(login) and login not in (self.north.schema, self.south.schema):
+                with suppress(DependentObjectsStillExist):  # of a network in another database of the server
+                    cursor.execute(f'DROP ROLE "{login}"')
 
     def _copy(self, cursor: Any) -> None:
         cursor.execute(f'CREATE DATABASE "{self.name}" TEMPLATE "{self.template}" STRATEGY FILE_COPY OWNER owner')
