@@ -28,7 +28,7 @@ from dealernet import pooler
 from dealernet.commands import doctor, pgbouncer_config
 from dealernet.config import Database, Network
 from dealernet.embedded import launch
-from dealernet.keys import PROCESS_KEYS
+from dealernet.keys import PROCESS_KEYS, Secrets
 from dealernet.up import Options, Up
 from exchange import courier, handlers, inbox
 from exchange.models import Ledger, LedgerState
@@ -415,7 +415,7 @@ def test_the_doctor_names_a_pooler_that_mixes(committed, monkeypatch):
 def test_web_workers_and_courier_go_through_the_pooler_and_nobody_else(monkeypatch, tmp_path):
     monkeypatch.setenv("DEALERNET_POOLER", "10.0.0.7:6432")
     up = Up(Options(data=tmp_path))
-    up.secret = "s" * 32
+    up.secret = Secrets("s" * 32)
     up.network = Network(database=Database(host="/run/pg"), broker_url="", cache_url="")
     reached = {
         process: up.environment(process)["DEALERNET_DB_HOST"] for process in PROCESS_KEYS if process != "front-door"

@@ -84,7 +84,7 @@ def _rotate(args: argparse.Namespace, data: Path, found: Any) -> int:
     steward.change_superuser()
     steward.create_roles_and_database()
     reached("logins of the network changed")
-    changed = steward.repair_logins({})
+    steward.repair_logins({})
     reached("logins of dealerships changed")
     sealed: dict[str, int] = {}
     with bound(Portal()):
@@ -100,6 +100,7 @@ def _rotate(args: argparse.Namespace, data: Path, found: Any) -> int:
     if refused := _logins_that_refuse():
         print(f"The new keys do not open {', '.join(refused)}. Run this again.", file=sys.stderr)
         return 1
+    changed = len(members) - 1
     text = f"{changed} dealerships' logins and the network's own have new keys; sealed anew: " + (
         ", ".join(f"{number} {name}" for name, number in sealed.items()) or "nothing"
     )

@@ -450,10 +450,10 @@ GUARDS: tuple[Guard, ...] = (
     ),
     Guard(
         "guessing is slowed",
-        "kernel.accounts.throttle.check",
+        "kernel.accounts.throttle.take",
         "guessing",
         ("guessing: after its tries north answers",),
-        _patched(throttle, "check", lambda limit, subject: None),
+        _patched(throttle, "take", lambda limit, subject: None),
     ),
     Guard(
         "files lie by dealership",

@@ -65,7 +65,8 @@ def prove(host: str, *, port: str = "", seed: int = 0, sample: float = 1.0, only
             check_crowd(result, env, extent=extent, seed=seed)
             guards.check(result, env)
             check_many(result, env, extent=extent, seed=seed)
-            result.figures["guards"] = sum(guard["red_without"] for guard in result.guards)
+            result.figures["guards_removed"] = len(result.guards)
+            result.figures["guards_caught"] = sum(guard["red_without"] for guard in result.guards)
     result.machine |= {"load_after": os.getloadavg()[0]}
     return result
 

@@ -657,8 +657,8 @@ def _bookkeeping(side: Side, living: Living) -> None:
     put_in_outbox(
         to=f"somebody@{side.slug}.example", subject=canary(side.slug, "accounts_outboxmail", "subject"), body="-"
     )
+    _second_factors(side, living)  # first: whoever adds one is signed out everywhere else
     _tokens_and_sessions(side, living)
-    _second_factors(side, living)
 
 
 def _export(side: Side, living: Living) -> None:

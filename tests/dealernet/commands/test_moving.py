@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.utils import translation
+from django.utils.translation import gettext
 from tests.dealernet.commands.test_dealer import Terminal, call
 from tests.dealernet.moving.conftest import committed, files
 
@@ -133,7 +135,9 @@ def test_the_data_of_one_that_left_is_deleted_after_its_time(running_steward, po
     assert call("show", "west") == 0
     shown = capsys.readouterr().out
     assert re.search(r"left: .*\nkept to: .*\ndeleted: ", shown)
-    assert "Left the network on" in portal.client("network_manager").get("/network/west/").content.decode()
+    page = portal.client("network_manager").get("/network/west/").content.decode()
+    with translation.override("zh-hans"):
+        assert gettext("Left the network on") in page
     assert call("add", "West Auto", "--slug", "west") == 1
     assert "taken" in capsys.readouterr().err
 
