@@ -8,6 +8,7 @@ front is safe as long as it pools by login.
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 from django.db import transaction
@@ -16,7 +17,7 @@ from django_tenants.postgresql_backend import base as django_tenants_base
 from psycopg2 import OperationalError
 
 from kernel.tenancy import keys
-from kernel.tenancy.bindings import UNBOUND, Binding, Owner, WallError, current
+from kernel.tenancy.bindings import UNBOUND, Binding, Courier, Owner, WallError, current
 from kernel.tenancy.pool import Key, pool
 
 _Plain = django_tenants_base.original_backend.DatabaseWrapper
@@ -40,6 +41,11 @@ _SESSION_STATE = (
     "run_on_commit",
     "run_commit_hooks_on_set_autocommit_on",
 )
+
+
+#: How often a connection of the owner or the courier is used before it is closed.
+VISITS = 40
+_visits: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
 
 
 def _fresh_state() -> dict[str, Any]:
@@ -106,7 +112,16 @@ class DatabaseWrapper(django_tenants_base.DatabaseWrapper):
             self._rollback_sessions[self._key] = {name: getattr(self, name) for name in _SESSION_STATE}
             return
         if self.connection is not None:
+            self._recycle(self.connection)
             pool.put(self._pool_key, self.connection)
+
+    def _recycle(self, raw: Any) -> None:
+        """Close a connection that has seen many schemas: the server's process keeps what it learned of each as long as
+        it lives (about a megabyte a dealership for the owner). Those of members see one schema alone."""
+        if isinstance(self._binding, (Owner, Courier)):
+            _visits[raw] = _visits.get(raw, 0) + 1
+            if _visits[raw] >= VISITS:
+                raw.close()
 
     def _take_out(self) -> None:
         state = None

@@ -426,13 +426,21 @@ def verify() -> dict[str, list[str]]:
     """By schema, what every dealership has more or less than a new one: nothing stands in it when all are equal."""
     new = of_a_new_one(rendering.DEALERSHIP)
     found = {}
-    with bound(Owner()), connection.cursor() as cursor:
+    with bound(Owner()):
         schemas = list(
             SchemaState.objects.filter(kind=rendering.DEALERSHIP).values_list("schema_name", flat=True).order_by("pk")
         )
-        for begin in range(0, len(schemas), 50):
-            for schema, own in structure.lines(cursor, schemas[begin : begin + 50]).items():
-                if own != new:
-                    more = [f"+ {line}" for line in sorted(own - new)]
-                    found[schema] = more + [f"- {line}" for line in sorted(new - own)]
+    for begin in range(0, len(schemas), MANY):
+        # A connection of its own for each hundred: the server's process remembers every definition it has shown.
+        raw = open_connection()
+        try:
+            with raw.cursor() as cursor:
+                made = structure.lines(cursor, schemas[begin : begin + MANY])
+        finally:
+            raw.close()
+        for schema, own in made.items():
+            if own != new:
+                found[schema] = [f"+ {line}" for line in sorted(own - new)] + [
+                    f"- {line}" for line in sorted(new - own)
+                ]
     return found

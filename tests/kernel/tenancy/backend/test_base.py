@@ -7,8 +7,10 @@ from django.db import connection, transaction
 from django_tenants.utils import schema_context, tenant_context  # noqa: TID251 - shown to be harmless
 
 from kernel.accounts.models import User
-from kernel.tenancy.bindings import Owner, WallError, bound
+from kernel.tenancy.backend import base
+from kernel.tenancy.bindings import Courier, Owner, Portal, WallError, bound
 from kernel.tenancy.models import Kind, State, Tenant
+from kernel.tenancy.pool import pool
 
 
 def who() -> tuple[str, str]:
@@ -85,3 +87,16 @@ def test_in_the_product_a_transaction_is_short_and_the_pool_remembers_no_test(co
 def test_members_are_called_by_their_names(wall):
     names = {(tenant.kind, tenant.state): str(tenant) for tenant in Tenant.objects.filter(slug="south")}
     assert names == {(Kind.DEALERSHIP, State.ACTIVE): "Southgate Motors"}
+
+
+@pytest.mark.parametrize(("binding", "kept"), [(Owner(), False), (Courier(), False), (Portal(), True)])
+def test_a_connection_that_sees_many_schemas_does_not_live_for_ever(committed, monkeypatch, binding, kept):
+    monkeypatch.setattr(base, "VISITS", 3)
+    pool.clear()
+    seen = []
+    for _ in range(4):
+        with bound(binding), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            seen.append(cursor.fetchone()[0])
+    assert seen[0] == seen[1] == seen[2]
+    assert (seen[3] == seen[0]) == kept
