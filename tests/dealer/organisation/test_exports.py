@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.utils import translation
+from django.utils.translation import gettext
 from tests.together import while_it_waits
 
 from dealer.organisation import actions, exporting, tasks
@@ -179,7 +181,10 @@ def test_what_goes_wrong_stands_on_the_row_and_leaves_no_file(committed, north, 
         assert export.state == ExportState.FAILED
         assert "permission denied for table stock_movement" in export.problem
         assert not list((exporting.logos.folder(north.id) / "exports").iterdir())
-    assert "could not be written" in north.client("general_manager").get("/settings/export/").content.decode()
+    sentence = "It could not be written. Try again; if it fails again, tell the people who run the servers."
+    with translation.override("zh-hans"):
+        said = gettext(sentence)
+    assert said in north.client("general_manager").get("/settings/export/").content.decode()
 
 
 def test_an_export_is_of_one_moment(committed, north, boss, tmp_path):

@@ -14,17 +14,17 @@ from uuid import UUID
 
 import psycopg2
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from exchange import courier
 from kernel import clock
 from kernel.idempotency.models import StoredAnswer
-from kernel.tenancy import directory, keys, rendering, steward
-from kernel.tenancy.bindings import Courier, Owner, bound, schema_of
+from kernel.tenancy import directory, keys, rendering, scripts, steward
+from kernel.tenancy.bindings import Courier, Dealer, Owner, bound, schema_of
 from kernel.tenancy.models import FleetUpgrade, SchemaState, Tenant, UpgradeState
-from kernel.tenancy.steward import fleet
+from kernel.tenancy.steward import fleet, ledger
 from kernel.tenancy.tasks import dealer_task
-from kernel.testing.network import NORTH, SOUTH
+from kernel.testing.network import NORTH, SOUTH, Side
 
 TABLE = "idempotency_storedanswer"
 COLUMN = "migrations.AddField('StoredAnswer', 'note', models.TextField(db_default='none yet'))"
@@ -361,3 +361,108 @@ def test_an_error_that_does_not_pass_is_not_tried_again(committed, north, south,
     with caplog.at_level(logging.INFO):
         steward.upgrade({})
     assert "already exists" in fenced(south)[0]
+
+
+def test_a_data_step_that_breaks_in_its_own_code_fences_off_that_dealership(
+    committed, north, south, next_release, caplog
+):
+    put_answer(south)
+    broken = "lambda apps, editor: 1 // (0 if apps.get_model('idempotency', 'StoredAnswer').objects.exists() else 1)"
+    next_release("kernel.idempotency", f"migrations.RunPython({broken})")
+    assert steward.upgrade({}) == {"schemas": 3, "upgraded": 2, "failed": 1}
+    assert fenced(south) == ("ZeroDivisionError: integer division or modulo by zero", True)
+
+
+def test_the_directory_goes_first(committed, north, next_release):
+    next_release("kernel.reference", "migrations.AddField('Brand', 'note', models.TextField(db_default=''))")
+    assert steward.upgrade({}) == {"schemas": 1, "upgraded": 1, "failed": 0}
+    assert ask("SELECT count(*) FROM information_schema.columns WHERE table_name = 'reference_brand' "
+               "AND column_name = 'note'") == [(1,)]  # fmt: skip
+
+
+# -- many together -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def more(committed):
+    """Four dealerships more."""
+    found = []
+    for number in range(4):
+        id_ = UUID(f"00000000-0000-4000-8000-00000000b00{number}")
+        steward.provision({"id": str(id_), "slug": f"more-{number}", "name": f"More {number}"})
+        found.append(Side(f"more-{number}", Dealer(id_)))
+    return found
+
+
+def test_many_go_in_one_round_trip_and_one_that_fails_holds_nobody_back(committed, more, north, south, next_release):
+    add_by_hand(more[2])
+    next_release("kernel.idempotency", COLUMN)
+    assert steward.upgrade({"connections": 1}) == {"schemas": 7, "upgraded": 6, "failed": 1}
+    assert all(has_column(side) for side in (*more, north, south))
+    assert "already exists" in fenced(more[2])[0]
+    assert not fenced(more[3])[1]
+
+
+def test_many_go_in_one_round_trip(committed, more, next_release, monkeypatch):
+    next_release("kernel.idempotency", COLUMN)
+    alone: list[str] = []
+    monkeypatch.setattr(fleet, "bring_forward", _noted(alone, fleet.bring_forward))
+    assert steward.upgrade({}) == {"schemas": 7, "upgraded": 7, "failed": 0}
+    assert alone == ["oem", more[0].schema], "the portal and the canary; the rest went together"
+    assert steward.verify() == {}
+
+
+def _noted(names: list[str], whole: Any) -> Any:
+    def bring(state: SchemaState, how: fleet.Leap | None) -> str:
+        names.append(state.schema_name)
+        return whole(state, how)
+
+    return bring
+
+
+def test_a_server_that_goes_away_in_the_middle_of_a_text_is_an_error_that_passes(committed, north):
+    with bound(Owner()):
+        state = SchemaState.objects.get(schema_name=north.schema)
+    gone = fleet.Leap(rendering.DEALERSHIP, "BEGIN; SELECT pg_terminate_backend(pg_backend_pid()); COMMIT")
+    with pytest.raises(DatabaseError):
+        fleet._leap(state, gone)
+    assert fleet.leap_together([state, state], gone) == {north.schema}, "asked of the ledger, on a new connection"
+    with bound(Owner()):
+        assert SchemaState.objects.exists()
+
+
+def test_new_tables_alone_get_rights_when_all_others_have_theirs(committed, north):
+    rights = rendering.rights(rendering.DEALERSHIP)
+    of_jobs = [one for one in rights if '."workshop_job"' in one]
+    made = scripts.Step("workshop", "0009_x", scripts.How.SQL, ('CREATE TABLE "workshop_job" ("id" uuid)',))
+    script = rendering.Script(rendering.DEALERSHIP, (made,), "")
+    with bound(Owner()):
+        state = SchemaState.objects.get(schema_name=north.schema)
+        state.rights = ledger.rights_checksum([one for one in rights if one not in of_jobs])
+        state.save()
+        assert fleet._rights(state, script)[:-1] == of_jobs
+        state.rights = "somebody else's"
+        state.save()
+        assert fleet._rights(state, script) == list(rights)
+
+
+def test_a_schema_that_has_everything_is_left_alone(committed, north):
+    with bound(Owner()):
+        before = SchemaState.objects.get(schema_name=north.schema).applied_at
+    fleet._step(rendering.DEALERSHIP, north.schema)
+    with bound(Owner()):
+        assert SchemaState.objects.get(schema_name=north.schema).applied_at == before
+
+
+def test_after_a_restore_elsewhere_every_login_is_made_anew_and_retired_ones_stay_locked(committed, north, south):
+    steward.retire({"slug": "north"})
+    with bound(Owner()), connection.cursor() as cursor:
+        cursor.execute(f'ALTER ROLE "{south.schema}" NOLOGIN')
+        cursor.execute(f'ALTER ROLE "{south.schema}" RESET ALL')
+    assert steward.restore_logins() == 1
+    with south.bound(), connection.cursor() as cursor:
+        cursor.execute("SELECT current_user, current_setting('statement_timeout')")
+        assert cursor.fetchone() == (south.schema, "20s")
+    assert ask("SELECT rolcanlogin FROM pg_roles WHERE rolname = %s", north.schema) == [(False,)]
+    with bound(Owner()), connection.cursor() as cursor:
+        cursor.execute(f'ALTER ROLE "{north.schema}" LOGIN')

@@ -61,9 +61,6 @@ def rights_checksum(rights: Sequence[str]) -> str:
 def noted(schema: str) -> str:
     """The checksum that the ledger has for a schema; empty without one. Reads what the first release wrote, too."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT to_regclass('public.tenancy_schemastate')")
-        if cursor.fetchone()[0] is None:
-            return ""
         cursor.execute("SELECT checksum FROM public.tenancy_schemastate WHERE schema_name = %s", [schema])
         found = cursor.fetchone()
         return found[0] if found else ""
