@@ -6,11 +6,12 @@ import re
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
-from kernel.contracts import Contract, LeadStage, Mark, SalesLead, ServiceVisit
+from kernel.contracts import Contract, LeadStage, Mark, ReadingReport, SalesLead, ServiceVisit, SupportAccess
 from kernel.contracts import shapes as s
 
 #: What every personal text drawn with `canaries` begins with; no other text contains it.
@@ -93,10 +94,31 @@ def _settled(contract: type[Contract], drawn: dict[str, Any]) -> dict[str, Any]:
         opened, closed = sorted([drawn["opened_at"], drawn["closed_at"]], key=lambda moment: moment.astimezone(UTC))
         marked = drawn["satisfaction"] and 1 + drawn["satisfaction"] % 5
         return drawn | {"opened_at": opened, "closed_at": closed, "satisfaction": marked}
+    if contract is SupportAccess:
+        needed = {"hours": 1, "may": "read", "area": "technical", "reason": "", "role": "", "code_hash": "0" * 64}
+        needed |= {"person": uuid4(), "until": datetime(2026, 3, 1, 8, tzinfo=UTC)}
+        return drawn | {name: value for name, value in needed.items() if drawn[name] is None}
+    if contract is ReadingReport and not drawn["times"]:
+        return drawn | {"times": [_LOOKED]}
     if drawn.get("lines") is not None:
         single = {line["line_id"]: line for line in drawn["lines"]}
         return drawn | {"lines": list(single.values()) or [_any_line(contract)]}
     return drawn
+
+
+_LOOKED = {
+    "reading_id": uuid4(),
+    "at": datetime(2026, 3, 1, 8, tzinfo=UTC),
+    "reader": uuid4(),
+    "reader_role": "crm_analyst",
+    "reading_for": "customer_care",
+    "how": "opened",
+    "of": "owners",
+    "rows": 1,
+    "searched_by": [],
+    "vin": None,
+    "owner_keys": ["any"],
+}
 
 
 def _any_line(contract: type[Contract]) -> dict[str, Any]:

@@ -64,6 +64,17 @@ app.conf.update(
             "schedule": 5.0,
             "options": {"queue": "dealers", "expires": 10},
         },
+        "support: end what is over": {
+            "task": "tenancy.fan_out",
+            "args": ["support.close_expired"],
+            "schedule": 60.0,  # into the books; a guest is out by the clock alone
+            "options": {"queue": "dealers", "expires": 60},
+        },
+        "owners: tell who looked": {
+            "task": "owners.report_readings",
+            "schedule": 60.0,
+            "options": {"queue": "portal", "expires": 60},
+        },
         "clearing: portal": {"task": "kernel.accounts.tidy_portal", "schedule": 300.0, "options": {"queue": "portal"}},
         "clearing: dealers": {
             "task": "tenancy.fan_out",

@@ -16,6 +16,7 @@ PORTAL_APPS = (
     "oem.agreements",
     "oem.leads",
     "oem.owners",
+    "oem.support",
     "oem.aftersales",
     "oem.insight",
 )
@@ -24,6 +25,7 @@ DEALER_APPS = (
     "dealer.organisation",
     "dealer.customers",
     "dealer.sharing",
+    "dealer.support",
     "dealer.stock",
     "dealer.sales",
     "dealer.workshop",

@@ -16,6 +16,8 @@ CONTRACTS = {
     "ClaimDecision": _("Decisions on claims"),
     "DailyCounts": _("Daily counts"),
     "Receipt": _("Receipts"),
+    "SupportAccess": _("Support access"),
+    "ReadingReport": _("Who looked at what was shared"),
 }
 
 #: Why a message is stuck, or did not go. Handlers name reasons of their own; those stand as they are.
@@ -23,6 +25,7 @@ REASONS = {
     "failed": _("It could not be applied, although it was tried several times."),
     "unknown_contract": _("This release does not know this kind of message. Upgrade, then try again."),
     "unknown_lead": _("It speaks of a lead that was never offered to its sender."),
+    "not_yours": _("Only the other side can say this."),
     "skipped": _("A person left it aside."),
 }
 

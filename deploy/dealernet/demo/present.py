@@ -10,7 +10,7 @@ from dealer.sales import derive
 from dealer.sales.actions import book_test_drive, record_follow_up
 from dealer.sales.models import Prospect, ProspectState
 from dealer.sharing.actions import send_due_counts
-from dealernet.demo import documents, hub, sales
+from dealernet.demo import documents, hub, outsiders, sales
 from dealernet.demo.engine import PORTAL, World
 from dealernet.demo.network import SLUGS
 from dealernet.demo.people import person
@@ -27,7 +27,8 @@ OFFERED, UNREAD, DRIVES, OVERDUE, DUE = 3, 2, 3, 5, 5
 
 
 def make(world: World) -> None:
-    """New leads that wait for an answer, documents that nobody could read, test drives of today and tomorrow."""
+    """New leads that wait for an answer, documents that nobody could read, test drives of today and tomorrow, and who
+    looked in from outside."""
     with world.turn():
         for home, slug in enumerate(SLUGS):
             for place in range(OFFERED):
@@ -39,6 +40,7 @@ def make(world: World) -> None:
             _calls(world, slug)
             with bound(world.sides[slug].binding), coming_from(Origin.DEMO):
                 send_due_counts()
+        outsiders.make(world)
         world.exchange_now()
 
 

@@ -75,6 +75,8 @@ class World:
             for side in (network.north, network.south):
                 _strange_decision(side)
             _decisions(network, self.living["portal"], {s: self.living[s] for s in ("north", "south")})
+            _looked(network)
+            _asked_to_be_let_in(network, self.living["portal"])
         self._drain()
         for side in self.sides.values():
             with side.bound():
@@ -651,6 +653,7 @@ def _bookkeeping(side: Side, living: Living) -> None:
     living["entry"] = str(Entry.objects.order_by("-pk")[0].pk)
     living["message"] = str(Ledger.objects.order_by("number")[0].pk)
     if side.slug != "portal":
+        _support(side, living)
         living["message_owner"] = str(Ledger.objects.filter(contract="Owner").order_by("number")[0].pk)
         _export(side, living)
     _parked(living)
@@ -668,6 +671,55 @@ def _export(side: Side, living: Living) -> None:
     export = request_export(actor=side.actor("general_manager"))
     exporting.make(export.pk)
     living["export"] = str(export.pk)
+
+
+def _looked(network: Network) -> None:
+    """Somebody at the portal opens every owner, and the dealerships are told."""
+    from oem.owners.actions import note_reading, report_readings
+    from oem.owners.models import Owner
+
+    reader = network.portal.actor("crm_analyst")
+    for owner in Owner.objects.all():
+        note_reading(actor=reader, owners=[owner])
+    report_readings()
+
+
+def _asked_to_be_let_in(network: Network, living: Living) -> None:
+    """The manufacturer's question to a dealership, which nobody has answered."""
+    from oem.network.models import Dealership
+    from oem.support.actions import ask_access
+
+    ask, _code = ask_access(
+        actor=network.portal.actor("network_manager"),
+        dealership=Dealership.objects.get(pk=network.north.id),
+        purpose="warranty",
+        reason="Claims stay open.",  # no canary: the dealership reads it too
+        hours=2,
+        may="read",
+        area="technical",
+    )
+    living["ask"] = str(ask.pk)
+
+
+def _support(side: Side, living: Living) -> None:
+    """A support request that waits, and one that is open, with a link that nobody has used."""
+    from dealer.support import actions
+    from kernel.accounts.actors import SYSTEM
+
+    def asked() -> Any:
+        return actions.ask_access(
+            actor=SYSTEM,
+            by="Li Wei",  # no canary: whoever holds the link reads it
+            reason=canary(side.slug, "support_access", "reason"),
+            hours=8,
+        )
+
+    let_in = actions.approve_access(
+        actor=side.actor("general_manager"), access=asked(), hours=8, may="read", area="everything"
+    )
+    actions.note_act(access=let_in, method="GET", path=f"/{canary(side.slug, 'support_act', 'path')}/", status=404)
+    living["support_code"] = actions.make_code(actor=SYSTEM, access=let_in)
+    living |= {"support_open": str(let_in.pk), "support_asked": str(asked().pk)}
 
 
 def _parked(living: Living) -> None:

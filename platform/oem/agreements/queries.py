@@ -94,7 +94,7 @@ def _last(several: list[Seen]) -> LastSeen:
 def last_seen(contracts: Iterable[str] = ()) -> dict[Key, LastSeen]:
     """The level last seen of some contracts (all without names), by dealership, contract and purpose. Two queries."""
     wanted = list(contracts)
-    rows = Inbox.objects.exclude(contract__in=["Receipt", "DailyCounts"])
+    rows = Inbox.objects.exclude(contract__in=["Receipt", "DailyCounts", "SupportAccess"])
     if wanted:
         rows = rows.filter(contract__in=wanted)
     grouped = rows.order_by().values("sender", "contract", "purpose", "level", "agreement_version")

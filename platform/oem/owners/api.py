@@ -18,6 +18,8 @@ from oem.network.models import Dealership
 from oem.owners import actions, queries
 from oem.owners.models import Owner, Sale
 
+#: Parameters of the list of owners that narrow it.
+NARROWING = {"dealership", "level", "province", "vin", "q"}
 #: What every record says about how it was shared.
 SHARED = ("purpose", "level", "agreement_version", "withheld", "event_at")
 
@@ -121,7 +123,13 @@ class OwnerRows(ApiView):
                 rows = rows.filter(**{name: asked[name].replace("\x00", "")})
         pages = self.pagination_class()
         found = pages.paginate_queryset(rows, request, view=self)
-        actions.note_listing(actor=self.actor, reader=request.user, asked=f"api {asked.urlencode()}", rows=found)
+        actions.note_listing(
+            actor=self.actor,
+            reader=request.user,
+            asked=f"api {asked.urlencode()}",
+            rows=found,
+            searched_by=NARROWING & asked.keys(),
+        )
         data = OwnerOut(found, many=True, context=_context(self)).data
         return pages.get_paginated_response(data)
 
@@ -138,7 +146,7 @@ class VehicleDetail(ApiView):
     @extend_schema(responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, vin: str) -> Response:
         found = queries.vehicle(vin, request.user)
-        actions.note_reading(actor=self.actor, owners=found.owners)
+        actions.note_vehicle(actor=self.actor, found=found)
         context = _context(self)
         owners = OwnerOut(found.owners, many=True, context=context).data
         return Response(

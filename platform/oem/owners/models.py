@@ -10,8 +10,10 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from kernel.contracts import Level, Purpose
+from kernel.contracts import Level, Purpose, ReadingFor, ReadingHow, ReadingOf
+from kernel.fields import IdentityField
 from kernel.ids import new_id
+from kernel.tenancy.grants import Grants
 
 
 class Shared(models.Model):
@@ -125,3 +127,45 @@ class DailyCount(Shared):
             )
         ]
         indexes = [models.Index(fields=["of", "day"], name="owners_count_day")]
+
+
+class Reading(models.Model):
+    """Somebody here looked at what one dealership shared for one purpose; the dealership is told (`ReadingReport`).
+
+    `owner_keys` are the owners seen, as the dealership names them, at most `actions.KEYS` a row; `vin` the car opened.
+    `rows` is how many of the dealership's records were seen. `asked` are the reader's own words, which never leave;
+    what a list was narrowed by (`searched_by`) does. `message` is the report, once there is one.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    number = IdentityField()
+    dealership = models.UUIDField()
+    purpose = models.CharField(max_length=24)
+    reader_id = models.UUIDField()
+    reader_name = models.CharField(max_length=120)
+    reader_role = models.CharField(max_length=32)
+    reading_for = models.CharField(max_length=20, choices=[(str(one), str(one)) for one in ReadingFor])
+    how = models.CharField(max_length=10, choices=[(str(one), str(one)) for one in ReadingHow])
+    of = models.CharField(max_length=10, choices=[(str(one), str(one)) for one in ReadingOf])
+    rows = models.PositiveIntegerField()
+    searched_by = models.JSONField(default=list)
+    asked = models.CharField(max_length=500, blank=True)
+    vin = models.CharField(max_length=28, blank=True)
+    owner_keys = models.JSONField(default=list)
+    at = models.DateTimeField()
+    recorded_at = models.DateTimeField(db_default=Now())
+    message = models.UUIDField(null=True)
+
+    grants = Grants(own="ra", own_update=("message",))
+
+    class Meta:
+        ordering = ["-number"]
+        indexes = [
+            models.Index(
+                fields=["dealership", "number"], name="owners_reading_untold", condition=models.Q(message=None)
+            ),
+            models.Index(fields=["reader_id", "-number"], name="owners_reading_reader"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reader_name}: {self.how} {self.of}"

@@ -162,7 +162,7 @@ class OwnerList(ListPage):
                 kind="html",
                 sort="name",
                 phone="title",
-                export=words.shown_name,
+                export=self._take,
             ),
             Column("dealership", _("Dealership"), value=lambda row: self.names.get(row.dealership), phone="subtitle"),
             Column("level", _("Shared"), value="level", kind="state", tone_kind="level", sort="level", phone="badge"),
@@ -183,6 +183,20 @@ class OwnerList(ListPage):
             Column("phone", _("Phone"), value=phone_cell, kind="html", phone="call", export=_exported("phone")),
         ]
 
+    @cached_property
+    def searched_by(self) -> list[str]:
+        """What the list is narrowed by, without the words."""
+        return [bound.filter.key for bound in self.bound_filters if bound.active]
+
+    @cached_property
+    def taken(self) -> list[Owner]:
+        """The owners that the file names so far."""
+        return []
+
+    def _take(self, row: Owner) -> str:
+        self.taken.append(row)
+        return words.shown_name(row)
+
     @staticmethod
     def _place(row: Owner) -> SafeString | str:
         names = [region_name(part) for part in (row.province, row.city) if part]
@@ -202,7 +216,13 @@ class OwnerList(ListPage):
 
     def extra_context(self) -> dict[str, Any]:
         asked = self.request.GET.urlencode()
-        actions.note_listing(actor=Actor.of(self.request.user), reader=self.request.user, asked=asked, rows=self.rows)
+        actions.note_listing(
+            actor=Actor.of(self.request.user),
+            reader=self.request.user,
+            asked=asked,
+            rows=self.rows,
+            searched_by=self.searched_by,
+        )
         if self.request.headers.get("HX-Target") == "list":
             return {}
         sharing = queries.sharing_of_owners(one for one in self.dealerships if one.state in AT_WORK)
@@ -217,7 +237,8 @@ class OwnerList(ListPage):
             reader=self.request.user,
             asked=self.request.GET.urlencode(),
             form=form,
-            rows=rows,
+            rows=self.taken,
+            searched_by=self.searched_by,
         )
 
 
@@ -324,7 +345,7 @@ def _day(value: date | None) -> str | None:
 def vehicle(request: HttpRequest, vin: str) -> HttpResponseBase:
     """One car for its whole life, as far as it was shared; each missing part says who does not share it."""
     found = queries.vehicle(vin, request.user)
-    actions.note_reading(actor=Actor.of(request.user), owners=found.owners)
+    actions.note_vehicle(actor=Actor.of(request.user), found=found)
     dealerships = {one.id: one for one in Dealership.objects.all()}
     names = {id_: one.shown_name for id_, one in dealerships.items()}
     seen = last_seen(["VehicleSale", "Owner", *[part.section.contract for part in found.parts]])

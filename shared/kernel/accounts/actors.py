@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 from uuid import UUID
 
+from django.utils.translation import gettext_lazy as _
+
 from kernel.accounts.roles import RIGHTS, Right, Role
-from kernel.errors import Forbidden
+from kernel.errors import Conflict, Forbidden
 
 if TYPE_CHECKING:
     from kernel.accounts.models import User
@@ -46,6 +48,13 @@ def may_give(actor: Actor, role: str) -> bool:
     looking at customers.
     """
     return actor.kind != "user" or role != Role.GENERAL_MANAGER or actor.role == Role.GENERAL_MANAGER
+
+
+def require_no_guest(person: "User") -> None:
+    """Raise Conflict for somebody let in from outside: what is done for people, or by them for themselves, could give
+    a guest a way in beside the one that was approved."""
+    if person.is_guest:
+        raise Conflict("guest_account", _("This account belongs to a support access and ends with it."))
 
 
 SYSTEM = Actor(kind="system", name="Dealernet")

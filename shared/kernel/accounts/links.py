@@ -93,6 +93,11 @@ def address_of(link: str, host: str, *, secure: bool = False) -> str:
     """The full address of a link at a host (with its port): https, but on *.localhost only where `secure` says so."""
     # Named by its own URLconf, because commands make links outside any request.
     path = reverse("accounts:link", urlconf="kernel.accounts.urls", args=[link])
+    return address_at(host, path, secure=secure)
+
+
+def address_at(host: str, path: str, *, secure: bool = False) -> str:
+    """The full address of a path at a host, as `address_of`."""
     name = (host.rpartition(":")[0] or host).lower()
     plain = not secure and (name == "localhost" or name.endswith(".localhost"))
     return f"{'http' if plain else 'https'}://{host}{path}"

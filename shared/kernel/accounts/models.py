@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from kernel import clock
-from kernel.accounts.roles import RIGHTS, Right, Role
+from kernel.accounts.roles import RIGHTS, SUPPORT_ROLES, Right, Role
 from kernel.ids import new_id
 from kernel.moving.rules import Moves
 from kernel.tenancy.grants import DELETABLE
@@ -48,6 +48,7 @@ class User(AbstractBaseUser):
     """A person with an account at this tenant. Working at two dealerships means two accounts.
 
     `login` is unique whatever its case. A retired person stays (others' records name them) with `is_active` false.
+    `ends_at` is set for guests only, who are let in from outside for a time: from then on they are nobody.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -62,6 +63,7 @@ class User(AbstractBaseUser):
     invited_at = models.DateTimeField(null=True)
     retired_at = models.DateTimeField(null=True)
     last_seen = models.DateTimeField(null=True)
+    ends_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(db_default=Now())
 
     USERNAME_FIELD = "login"
@@ -102,6 +104,11 @@ class User(AbstractBaseUser):
         the person signed in only."""
         return self.factor_due_from is not None and self.factor_due_from <= timezone.localdate(clock.now())
 
+    @property
+    def is_guest(self) -> bool:
+        """Whether this is somebody from outside, let in for a time (`accounts.actions.let_in`)."""
+        return self.role in SUPPORT_ROLES
+
     def has(self, right: Right | str) -> bool:
         """Say whether the person's role, as it stands now, includes a right: none before a second factor it needs."""
         return Right(right) in self.rights
@@ -127,6 +134,7 @@ class Anonymous:
     is_authenticated = False
     is_anonymous = True
     must_add_factor = False
+    is_guest = False
     rights: frozenset[Right] = frozenset()
 
     def __str__(self) -> str:

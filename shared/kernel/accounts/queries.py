@@ -7,7 +7,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from kernel import clock
 from kernel.accounts.access import find
 from kernel.accounts.models import Factor, RecoveryCode, Session, SignInRule, Token, User
-from kernel.accounts.roles import Right, Role, Tier, roles_of
+from kernel.accounts.roles import SUPPORT_ROLES, Right, Role, Tier, roles_of
 from kernel.accounts.sessions import living, realm
 from kernel.errors import Missing
 
@@ -18,9 +18,10 @@ def tier_roles() -> list[Role]:
 
 
 def people() -> QuerySet[User]:
-    """Everyone, with the number of living sign-ins as `sign_ins`, and `has_factor`."""
+    """Everyone of this tenant's own (guests have a page of their own), with the number of living sign-ins as
+    `sign_ins`, and `has_factor`."""
     living_now = Q(sessions__isnull=False) & living(clock.now(), of="sessions__")
-    return User.objects.annotate(
+    return User.objects.exclude(role__in=SUPPORT_ROLES).annotate(
         sign_ins=Count("sessions", filter=living_now),
         has_factor=Exists(Factor.objects.filter(user=OuterRef("pk"))),
     )
@@ -30,7 +31,7 @@ def access_person_for_managing(id: str, user: User) -> User:
     """One person, for those who manage people. Raises Missing otherwise."""
     if not user.has(Right.PEOPLE_MANAGE):
         raise Missing()
-    return find(User.objects.all(), id)
+    return find(User.objects.exclude(role__in=SUPPORT_ROLES), id)
 
 
 def sign_ins_of(person: User) -> QuerySet[Session]:

@@ -12,10 +12,11 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Tier(StrEnum):
-    """Where a role works."""
+    """Where a role works. SUPPORT: at a dealership, but nobody of its own: let in from outside for a time."""
 
     PORTAL = "portal"
     DEALERSHIP = "dealership"
+    SUPPORT = "support"
 
 
 class Department(StrEnum):
@@ -53,8 +54,15 @@ class Role(models.TextChoices):
     FINANCE_CLERK = "finance_clerk", _("Finance clerk")
     IT_ADMIN = "it_admin", _("IT administrator")
 
+    SUPPORT_READER = "support_reader", _("Support: looks")
+    SUPPORT_WORKER = "support_worker", _("Support: works")
+    TECHNICAL_READER = "technical_reader", _("Technical support: looks")
+    TECHNICAL_WORKER = "technical_worker", _("Technical support: works")
+
     @property
     def tier(self) -> Tier:
+        if self in SUPPORT_ROLES:
+            return Tier.SUPPORT
         return Tier.PORTAL if self in PORTAL_ROLES else Tier.DEALERSHIP
 
     @property
@@ -103,6 +111,7 @@ class Right(StrEnum):
     FINANCE_READ = "finance_read"
     AUDIT_READ = "audit_read"
     EVERYTHING_EXPORT = "everything_export"
+    SUPPORT_ASK = "support_ask"
 
 
 PORTAL_ROLES = frozenset(
@@ -117,7 +126,9 @@ PORTAL_ROLES = frozenset(
         Role.AUDITOR,
     }
 )
-DEALERSHIP_ROLES = frozenset(Role) - PORTAL_ROLES
+#: Of people whom a dealership lets in for a time (dealer.support). Nobody can be given one of them.
+SUPPORT_ROLES = frozenset({Role.SUPPORT_READER, Role.SUPPORT_WORKER, Role.TECHNICAL_READER, Role.TECHNICAL_WORKER})
+DEALERSHIP_ROLES = frozenset(Role) - PORTAL_ROLES - SUPPORT_ROLES
 
 _DEPARTMENTS: dict[Role, Department] = {
     Role.GENERAL_MANAGER: Department.WHOLE,
@@ -128,9 +139,27 @@ _DEPARTMENTS: dict[Role, Department] = {
     Role.SALES_CONSULTANT: Department.SALES,
     Role.SERVICE_MANAGER: Department.SERVICE,
     Role.SERVICE_ADVISER: Department.SERVICE,
+    Role.SUPPORT_READER: Department.WHOLE,
+    Role.SUPPORT_WORKER: Department.WHOLE,
 }
 
 R = Right  # a short name for the table only
+
+_SUPPORT_READS = frozenset(
+    {
+        R.LEADS_READ,
+        R.SHARING_READ,
+        R.CUSTOMERS_READ,
+        R.SALES_READ,
+        R.CONTRACTS_READ,
+        R.STOCK_READ,
+        R.SERVICE_READ,
+        R.CLAIMS_READ,
+        R.EXCHANGE_READ,
+        R.INSIGHT_READ,
+        R.FINANCE_READ,
+    }
+)
 
 RIGHTS: dict[Role, frozenset[Right]] = {
     # -- portal
@@ -144,6 +173,7 @@ RIGHTS: dict[Role, frozenset[Right]] = {
             R.EXCHANGE_READ,
             R.EXCHANGE_REPAIR,
             R.AUDIT_READ,
+            R.SUPPORT_ASK,
         }
     ),
     Role.LEAD_DESK: frozenset({R.LEADS_READ, R.LEADS_WORK_ALL, R.LEADS_ROUTE, R.NETWORK_READ}),
@@ -158,6 +188,7 @@ RIGHTS: dict[Role, frozenset[Right]] = {
             R.NETWORK_WRITE,
             R.INSIGHT_READ,
             R.EXCHANGE_READ,
+            R.SUPPORT_ASK,
         }
     ),
     Role.WARRANTY_ANALYST: frozenset({R.CLAIMS_READ, R.CLAIMS_DECIDE, R.SERVICE_READ, R.NETWORK_READ}),
@@ -264,6 +295,25 @@ RIGHTS: dict[Role, frozenset[Right]] = {
     Role.FINANCE_CLERK: frozenset({R.FINANCE_READ, R.CONTRACTS_READ}),
     # People and settings, no customer data: so neither the audit trail (it shows values) nor the ledger.
     Role.IT_ADMIN: frozenset({R.PEOPLE_MANAGE, R.SETTINGS_MANAGE, R.EXCHANGE_READ, R.EXCHANGE_REPAIR}),
+    # -- let in from outside, for a time. None of them: people, sharing, approvals, exports, the audit trail, and
+    # LEADS_WORK_OWN, by which leads are given out.
+    Role.SUPPORT_READER: _SUPPORT_READS,
+    Role.SUPPORT_WORKER: _SUPPORT_READS
+    | {
+        R.LEADS_WORK_ALL,
+        R.CUSTOMERS_WRITE,
+        R.SALES_WORK,
+        R.STOCK_WRITE,
+        R.SERVICE_WRITE,
+        R.CLAIMS_WRITE,
+        R.EXCHANGE_REPAIR,
+        R.SETTINGS_MANAGE,
+    },
+    # Nothing that names a customer, as with the IT administrator.
+    Role.TECHNICAL_READER: frozenset({R.STOCK_READ, R.EXCHANGE_READ}),
+    Role.TECHNICAL_WORKER: frozenset(
+        {R.STOCK_READ, R.STOCK_WRITE, R.EXCHANGE_READ, R.EXCHANGE_REPAIR, R.SETTINGS_MANAGE}
+    ),
 }
 
 del R
@@ -273,5 +323,5 @@ if set(RIGHTS) != set(Role):
 
 
 def roles_of(tier: Tier) -> list[Role]:
-    """The roles of one tier, in the order they are declared (that of lists and forms)."""
+    """The roles of one tier that people can have, in the order they are declared (that of lists and forms)."""
     return [role for role in Role if role.tier == tier]

@@ -6,7 +6,7 @@ right the endpoint asks for. So a token never exceeds its person, also after a c
 
 from collections.abc import Iterable
 
-from kernel.accounts.roles import RIGHTS, Right, Role
+from kernel.accounts.roles import RIGHTS, SUPPORT_ROLES, Right, Role
 
 SCOPES: dict[str, frozenset[Right]] = {
     # portal
@@ -62,8 +62,10 @@ _PORTAL_ONLY = frozenset({"intake:write", "dealerships:read", "owners:read", "se
 
 
 def scopes_for(role: Role | str) -> list[str]:
-    """All scopes that a role may give to a token, sorted."""
+    """All scopes that a role may give to a token, sorted. A guest's gives none: a token could outlive the visit."""
     role = Role(role)
+    if role in SUPPORT_ROLES:
+        return []
     return sorted(
         scope
         for scope, rights in SCOPES.items()

@@ -53,6 +53,12 @@ def living(at: datetime, *, of: str = "") -> Q:
     return Q(**{f"{of}realm": realm(), f"{of}expires_at__gt": at, f"{of}last_seen__gt": at - IDLE})
 
 
+def _end_of(user_id: str, at: datetime) -> datetime:
+    """When a sign-in that begins now ends at the latest: a guest's with the time the guest was let in for."""
+    ends_at = User.objects.filter(pk=user_id).values_list("ends_at", flat=True).first()
+    return min(filter(None, (at + ABSOLUTE, ends_at)))
+
+
 class SessionMiddleware(DjangoSessionMiddleware):
     """Django's own, on this engine; it stands inside the binding."""
 
@@ -121,7 +127,7 @@ class SessionStore(SessionBase):
         rows = Session.objects.filter(key_hash=hash_of(self.session_key))
         if not must_create:
             if user_id and (self.row is None or self.row.user_id is None):
-                values["expires_at"] = at + ABSOLUTE
+                values["expires_at"] = _end_of(user_id, at)
             # The row may have been ended meanwhile ("end this one"); saving must not bring it back.
             if not rows.filter(realm=realm()).update(**values):
                 raise UpdateError
@@ -131,7 +137,7 @@ class SessionStore(SessionBase):
                 Session.objects.create(
                     key_hash=hash_of(self.session_key),
                     realm=realm(),
-                    expires_at=at + (ABSOLUTE if user_id else ANONYMOUS),
+                    expires_at=_end_of(user_id, at) if user_id else at + ANONYMOUS,
                     **values,
                 )
         except IntegrityError as error:
@@ -151,7 +157,8 @@ class SessionStore(SessionBase):
             return None
         has_factor, factor_from = vars(row)["has_factor"], vars(row)["factor_from"]
         row.user.factor_due_from = None if has_factor else factor_from
-        return row.user if row.user.is_active else None
+        ended = row.user.ends_at is not None and row.user.ends_at <= clock.now()
+        return row.user if row.user.is_active and not ended else None
 
     def touch(self) -> None:
         """Note that the session is in use."""

@@ -35,6 +35,17 @@ from kernel.contracts.leads import ENVELOPE, SPOKEN, LeadEvent, LeadOutcome, Lea
 from kernel.contracts.owners import Owner, OwnerRole, Sex
 from kernel.contracts.sales import BuyerKind, VehicleSale
 from kernel.contracts.service import PayType, ServiceVisit, VisitKind
+from kernel.contracts.support import (
+    Looked,
+    ReadingFor,
+    ReadingHow,
+    ReadingOf,
+    ReadingReport,
+    SupportAccess,
+    SupportArea,
+    SupportMay,
+    SupportStep,
+)
 from kernel.contracts.warranty import ClaimDecision, ClaimLineKind, ClaimOutcome, WarrantyClaim
 
 __all__ = [
@@ -63,11 +74,16 @@ __all__ = [
     "LeadOutcome",
     "LeadStage",
     "Level",
+    "Looked",
     "Mark",
     "Owner",
     "OwnerRole",
     "PayType",
     "Purpose",
+    "ReadingFor",
+    "ReadingHow",
+    "ReadingOf",
+    "ReadingReport",
     "Receipt",
     "ReceiptOutcome",
     "RecordError",
@@ -75,6 +91,10 @@ __all__ = [
     "ServiceVisit",
     "Sex",
     "Spec",
+    "SupportAccess",
+    "SupportArea",
+    "SupportMay",
+    "SupportStep",
     "Temperature",
     "VehicleSale",
     "VisitKind",

@@ -38,6 +38,8 @@ NUMBERS: Mapping[str, int] = MappingProxyType(
         "ClaimDecision": 7,
         "DailyCounts": 8,
         "Receipt": 9,
+        "SupportAccess": 10,
+        "ReadingReport": 11,
     }
 )
 #: Names that no longer have a class; their numbers stay taken.

@@ -436,7 +436,7 @@ class ListPage(View):
 
     def may_export(self) -> bool:
         user: Any = self.request.user
-        return self.export_right is not None and user.has(self.export_right)
+        return self.export_right is not None and user.has(self.export_right) and not user.is_guest
 
     def on_export(self, form: str, rows: int) -> None:
         """Called in the export's transaction when the file is complete."""

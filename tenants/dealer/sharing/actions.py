@@ -23,6 +23,7 @@ from dealer.sharing.models import (
     Disclosure,
     Grant,
     LevelChange,
+    Reading,
 )
 from exchange import outbound
 from exchange.counts import daily_counts
@@ -41,6 +42,7 @@ from kernel.contracts import (
     Owner,
     OwnerRole,
     Purpose,
+    ReadingReport,
     Sex,
 )
 from kernel.contracts.agreements import AgreementText
@@ -486,3 +488,32 @@ def send_counts(*, actor: Actor, contract: str, purpose: str, day: date) -> Ledg
     )
     CountReport.objects.create(contract=contract, purpose=purpose, day=day, ledger_id=row.id)
     return row
+
+
+# -- who looked ------------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def keep_readings(report: ReadingReport, *, purpose: Purpose, message: UUID) -> None:
+    """Keep what the manufacturer reports of its own reading; a time that is known already changes nothing."""
+    Reading.objects.bulk_create(
+        (
+            Reading(
+                id=one["reading_id"],
+                at=one["at"],
+                reader=one["reader"],
+                reader_role=one["reader_role"],
+                reading_for=one["reading_for"],
+                how=one["how"],
+                of=one["of"],
+                purpose=purpose,
+                rows=one["rows"],
+                searched_by=one["searched_by"],
+                vin=one["vin"] or "",
+                owner_keys=one["owner_keys"],
+                message=message,
+            )
+            for one in report.times
+        ),
+        ignore_conflicts=True,
+    )

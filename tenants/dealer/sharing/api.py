@@ -12,9 +12,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from dealer.sharing import actions, previews, queries, words
-from dealer.sharing.models import Agreement, Grant, LevelChange
+from dealer.sharing.models import Agreement, For, Grant, How, LevelChange, Reading
 from exchange.models import Ledger, LedgerState
 from kernel.accounts.roles import Right
+from kernel.api.filters import by_choice
 from kernel.api.serializers import StrictSerializer
 from kernel.api.views import ApiView
 from kernel.contracts import Level, Purpose
@@ -255,6 +256,48 @@ class LedgerRows(ApiView):
                 raise Invalid({name: _("Choose one of the values offered.")}, code="choice")
             rows = rows.filter(**{name: value})
         return self.page(rows, MessageRow)
+
+
+class ReadingRow(serializers.ModelSerializer[Reading]):
+    """One time that somebody at the manufacturer looked. `reader` is the manufacturer's own id of the person,
+    `owner_keys` are ids of customers here (or codes), `searched_by` is what a list was narrowed by."""
+
+    class Meta:
+        model = Reading
+        fields = (
+            "id",
+            "at",
+            "reader",
+            "reader_role",
+            "reading_for",
+            "how",
+            "of",
+            "purpose",
+            "rows",
+            "searched_by",
+            "vin",
+            "owner_keys",
+            "recorded_at",
+        )
+
+
+class ReadingRows(ApiView):
+    """Who at the manufacturer looked at what was shared; newest first."""
+
+    required: ClassVar = {"GET": Right.SHARING_READ}
+    scope = "sharing"
+    ordering = ("-number",)
+
+    @extend_schema(
+        responses=ReadingRow(many=True),
+        parameters=[
+            OpenApiParameter("how", str, enum=How.values),
+            OpenApiParameter("reading_for", str, enum=For.values),
+        ],
+    )
+    def get(self, request: Request) -> Response:
+        rows = by_choice(queries.visible_readings(request.user), request, how=How, reading_for=For)
+        return self.page(rows, ReadingRow)
 
 
 class OneMessage(ApiView):

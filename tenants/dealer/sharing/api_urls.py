@@ -9,5 +9,6 @@ urlpatterns = [
     path("sharing/preview", api.Previews.as_view(), name="api_sharing_preview"),
     path("sharing/ledger", api.LedgerRows.as_view(), name="api_sharing_ledger"),
     path("sharing/ledger/<str:id>", api.OneMessage.as_view(), name="api_sharing_message"),
+    path("sharing/readings", api.ReadingRows.as_view(), name="api_sharing_readings"),
     path("sharing/explain", api.Explanation.as_view(), name="api_sharing_explain"),
 ]

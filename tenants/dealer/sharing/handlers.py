@@ -9,7 +9,9 @@ from dealer.customers.listeners import when_consent_changes, when_party_changes
 from dealer.customers.models import Consent, Ownership
 from dealer.sharing import actions
 from dealer.sharing.flows import Sample, sample_with
+from exchange.handlers import Received, receives
 from kernel.accounts.actors import Actor
+from kernel.contracts import ReadingReport
 
 
 @when_party_changes
@@ -27,3 +29,11 @@ def latest_owners(limit: int) -> Iterable[Sample]:
     rows = Ownership.objects.filter(until=None).select_related("vehicle", "customer").order_by("-recorded_at")
     for ownership in rows[:limit]:
         yield actions.owner_record(ownership), ownership.customer
+
+
+@receives(ReadingReport)
+def readings_arrive(messages: list[Received]) -> None:
+    """Keep each time that somebody at the manufacturer looked, once."""
+    for message in messages:
+        assert isinstance(message.record, ReadingReport)
+        actions.keep_readings(message.record, purpose=message.purpose, message=message.message_id)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models.functions import Now
-from django.utils.translation import get_language
+from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from kernel.contracts import Level, Purpose
+from kernel.contracts import Level, Purpose, ReadingFor, ReadingHow, ReadingOf
 from kernel.fields import IdentityField
 from kernel.ids import new_id
 from kernel.tenancy import manufacturer
@@ -193,3 +194,63 @@ class CountReport(models.Model):
 
     def __str__(self) -> str:
         return f"{self.contract} {self.day}"
+
+
+class How(models.TextChoices):
+    """The contract's `ReadingHow` in words."""
+
+    OPENED = ReadingHow.OPENED.value, pgettext_lazy("reading", "Opened")
+    LISTED = ReadingHow.LISTED.value, pgettext_lazy("reading", "Seen in a list")
+    EXPORTED = ReadingHow.EXPORTED.value, pgettext_lazy("reading", "Taken away as a file")
+
+
+class Of(models.TextChoices):
+    """The contract's `ReadingOf` in words."""
+
+    OWNERS = ReadingOf.OWNERS.value, pgettext_lazy("reading", "Owners")
+    VEHICLE = ReadingOf.VEHICLE.value, pgettext_lazy("reading", "A car")
+
+
+class For(models.TextChoices):
+    """The contract's `ReadingFor` in words."""
+
+    CUSTOMER_CARE = ReadingFor.CUSTOMER_CARE.value, pgettext_lazy("reading", "Customer care")
+    WARRANTY = ReadingFor.WARRANTY.value, pgettext_lazy("reading", "Warranty")
+    DATA_PROTECTION = ReadingFor.DATA_PROTECTION.value, pgettext_lazy("reading", "Data protection")
+
+
+class Reading(models.Model):
+    """One time that somebody at the manufacturer looked at what this dealership shared, as the manufacturer says.
+
+    Its id is the manufacturer's, so that the same never counts twice. `reader` is the manufacturer's own id of the
+    person; `owner_keys` are ids of customers here, or codes that left in their place. Rows are added, never changed.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    number = IdentityField()
+    at = models.DateTimeField()
+    reader = models.UUIDField()
+    reader_role = models.CharField(max_length=40)
+    reading_for = models.CharField(max_length=20, choices=For)
+    how = models.CharField(max_length=10, choices=How)
+    of = models.CharField(max_length=10, choices=Of)
+    purpose = models.CharField(max_length=20, choices=Purpose.choices)
+    rows = models.PositiveIntegerField()
+    searched_by = models.JSONField(default=list)
+    vin = models.CharField(max_length=28, blank=True)
+    owner_keys = models.JSONField(default=list)
+    message = models.UUIDField()
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    grants = Grants(own="ra")
+
+    class Meta:
+        ordering = ("-at", "-number")
+        indexes: ClassVar = [
+            models.Index(fields=["-at", "-number"], name="sharing_reading_newest"),
+            GinIndex(fields=["owner_keys"], name="sharing_reading_owners", opclasses=["jsonb_path_ops"]),
+            models.Index(fields=["vin"], name="sharing_reading_vin", condition=~models.Q(vin="")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reader_role} {self.reader}"

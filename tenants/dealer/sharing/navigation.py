@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from dealer.customers import cards
+from dealer.customers.models import Customer
 from dealer.organisation import today
-from dealer.sharing import words
+from dealer.sharing import queries, words
 from dealer.sharing.models import Agreement, AgreementState
 from exchange.models import Ledger, LedgerState
 from kernel.accounts.models import User
@@ -36,6 +39,15 @@ register(
         icon="history",
         right=Right.SHARING_READ,
         order=710,
+        group=_GROUP,
+    ),
+    NavItem(
+        "readings",
+        gettext_lazy("Who looked"),
+        "sharing:readings",
+        icon="eye",
+        right=Right.SHARING_READ,
+        order=715,
         group=_GROUP,
     ),
 )
@@ -85,4 +97,20 @@ today.register(
     icon="triangle-alert",
     tone="error",
     more_url_name="sharing:ledger",
+)
+
+
+def readings_of(customer: Customer, user: User) -> dict[str, Any] | None:
+    """The last times that somebody at the manufacturer saw this customer by name; None when nobody has."""
+    rows = list(queries.readings_of(customer.pk, user)[:6])
+    return {"rows": [(row, words.reader(row)) for row in rows[:5]], "more": len(rows) > 5} if rows else None
+
+
+cards.register(
+    "sharing.readings",
+    readings_of,
+    [Right.SHARING_READ],
+    title=gettext_lazy("Who looked at the manufacturer"),
+    template="sharing/_readings.html",
+    order=900,
 )

@@ -7,7 +7,7 @@ from uuid import UUID, uuid5
 
 from django.db.models import Count, Prefetch, Q, QuerySet
 
-from dealer.sharing.models import Agreement, AgreementState, Disclosure, Grant, LevelChange
+from dealer.sharing.models import Agreement, AgreementState, Disclosure, Grant, LevelChange, Reading
 from exchange.gate import Policy
 from exchange.models import Ledger, LedgerState, Payload
 from kernel.accounts.access import find
@@ -170,6 +170,16 @@ def messages_about(record_id: UUID, user: User) -> QuerySet[Ledger]:
     """The lines of the ledger about one of the dealership's records (or one customer), newest first."""
     about = Disclosure.objects.filter(record_id=record_id) | Disclosure.objects.filter(customer_id=record_id)
     return visible_ledger(user).filter(id__in=about.values("id"))
+
+
+def visible_readings(user: User) -> QuerySet[Reading]:
+    """Who at the manufacturer looked at what was shared."""
+    return Reading.objects.all() if user.has(Right.SHARING_READ) else Reading.objects.none()
+
+
+def readings_of(customer_id: UUID, user: User) -> QuerySet[Reading]:
+    """The times that somebody at the manufacturer saw one customer by name."""
+    return visible_readings(user).filter(owner_keys__contains=[str(customer_id)])
 
 
 def upward_contracts() -> dict[str, Spec]:

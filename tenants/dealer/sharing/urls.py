@@ -7,6 +7,7 @@ urlpatterns = [
     path("sharing/", views.switchboard, name="switchboard"),
     path("sharing/ledger/", views.ledger, name="ledger"),
     path("sharing/ledger/<str:id>/", views.message, name="message"),
+    path("sharing/readings/", views.readings, name="readings"),
     path("sharing/agreements/", views.agreements, name="agreements"),
     path("sharing/agreements/<str:id>/", views.agreement, name="agreement"),
     path("sharing/<str:id>/", views.flow, name="flow"),

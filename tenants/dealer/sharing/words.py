@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from dealer.sharing.flows import FLOWS
+from dealer.sharing.models import Reading
 from exchange.gate import Reason, Step
+from kernel.accounts.roles import Role
 
 Text = str | Promise
 
@@ -97,7 +99,8 @@ STOPPED: dict[str, Text] = {
     "level_lowered": _("The level was lowered before it was delivered."),
     "consent_withdrawn": _("The customer withdrew the consent before it was delivered."),
 }
-COUNTS = _("Daily counts")
+#: Kinds of message that the switchboard has no level for.
+OTHERS: dict[str, Text] = {"DailyCounts": _("Daily counts"), "SupportAccess": _("Support access")}
 
 
 def field_label(path: str) -> str:
@@ -109,7 +112,7 @@ def field_label(path: str) -> str:
 
 def contract_label(contract: str) -> str:
     """What kind of data a contract carries."""
-    return str(FLOWS[contract].title if contract in FLOWS else COUNTS if contract == "DailyCounts" else contract)
+    return str(FLOWS[contract].title if contract in FLOWS else OTHERS.get(contract, contract))
 
 
 def reason_label(code: str) -> str:
@@ -130,3 +133,25 @@ def withheld_in_words(withheld: Mapping[str, str]) -> list[tuple[str, str]]:
 def path_in_words(path: Iterable[Mapping[str, object]]) -> list[str]:
     """The rules by which the gate decided, worked out again from what the ledger keeps."""
     return [Step.from_json(step).explain() for step in path]
+
+
+def reader(row: Reading) -> str:
+    """Who looked: the role, and the beginning of the manufacturer's own id of the person."""
+    role = Role(row.reader_role).label if row.reader_role in Role.values else row.reader_role
+    return gettext("%(role)s at the manufacturer (person %(person)s)") % {"role": role, "person": str(row.reader)[:8]}
+
+
+#: What a list at the manufacturer can be narrowed by.
+NARROWED: dict[str, Text] = {
+    "q": _("name, phone or VIN"),
+    "dealership": pgettext_lazy("narrowed by", "dealership"),
+    "level": pgettext_lazy("narrowed by", "level"),
+    "province": pgettext_lazy("narrowed by", "province"),
+    "role": pgettext_lazy("narrowed by", "role"),
+    "vin": pgettext_lazy("narrowed by", "VIN"),
+}
+
+
+def narrowed(row: Reading) -> str:
+    """What the list was narrowed by, in words; "" for all."""
+    return ", ".join(str(NARROWED.get(key, key)) for key in row.searched_by)

@@ -12,8 +12,9 @@ import pytest
 from dealer.customers.models import Consent, Customer, Vehicle
 from dealer.sales.models import Lead as OfferedLead
 from dealer.sales.models import Prospect, SalesContract, TestDrive
-from dealer.sharing.models import Grant
+from dealer.sharing.models import Grant, Reading
 from dealer.stock.models import StockVehicle
+from dealer.support.models import Access
 from dealer.warranty.models import Claim
 from dealer.workshop.models import Appointment, RepairOrder
 from dealernet.demo import run, setup
@@ -59,6 +60,19 @@ def made(database_network, django_db_blocker, tmp_path_factory):
             yield make(run.READY, folder), folder
         finally:
             database_network.reset()
+
+
+def test_who_looked_in_from_outside_stands_where_the_dealership_reads_it(made):
+    with bound(dealerships()["north"]):
+        access = Access.objects.get()
+        assert (access.state, access.guest.is_active) == ("ended", False)
+        assert access.acts.count() == 5
+        assert access.asked_at < access.answered_at < access.acts.last().at < access.ended_at < access.until
+        assert set(Reading.objects.values_list("how", flat=True)) == {"opened", "listed", "exported"}
+        seen = Reading.objects.filter(how="opened").first()
+        assert Customer.objects.filter(pk=seen.owner_keys[0]).exists()
+    with bound(dealerships()["south"]):
+        assert not Access.objects.exists()
 
 
 def test_what_stands_before_ready_is_alive_in_every_department(made):

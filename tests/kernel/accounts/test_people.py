@@ -11,7 +11,7 @@ from kernel.accounts import actions, links, queries
 from kernel.accounts.access import find
 from kernel.accounts.actors import EXCHANGE, SYSTEM, Actor
 from kernel.accounts.models import Anonymous, OutboxMail, Session, Token, User
-from kernel.accounts.roles import DEALERSHIP_ROLES, PORTAL_ROLES, RIGHTS, Right, Role
+from kernel.accounts.roles import DEALERSHIP_ROLES, PORTAL_ROLES, RIGHTS, SUPPORT_ROLES, Right, Role
 from kernel.audit.models import Entry
 from kernel.errors import Conflict, Forbidden, Invalid, Missing
 from kernel.testing.network import PASSWORD
@@ -27,10 +27,10 @@ def link_in(text: str) -> str:
 # -- the table of rights
 
 
-def test_roles_of_the_two_tiers_do_not_overlap():
-    assert set(Role) == PORTAL_ROLES | DEALERSHIP_ROLES
-    assert not PORTAL_ROLES & DEALERSHIP_ROLES
-    assert (len(PORTAL_ROLES), len(DEALERSHIP_ROLES)) == (8, 13)
+def test_roles_of_the_two_tiers_and_of_guests_do_not_overlap():
+    assert set(Role) == PORTAL_ROLES | DEALERSHIP_ROLES | SUPPORT_ROLES
+    assert (len(PORTAL_ROLES), len(DEALERSHIP_ROLES), len(SUPPORT_ROLES)) == (8, 13, 4)
+    assert len(Role) == 25
 
 
 @pytest.mark.parametrize(
@@ -50,10 +50,11 @@ def test_roles_of_the_two_tiers_do_not_overlap():
         (Right.CLAIMS_DECIDE, {"warranty_analyst"}),
         (Right.EXCHANGE_REPAIR, {"network_admin", "crm_manager", "it_admin"}),
         (Right.PEOPLE_MANAGE, {"network_admin", "it_admin", "general_manager"}),
+        (Right.SUPPORT_ASK, {"network_admin", "network_manager"}),
     ],
 )
 def test_rights_are_those_of_the_published_table(right, roles):
-    assert {role for role in Role if right in RIGHTS[role]} == roles
+    assert {role for role in Role if right in RIGHTS[role] and role not in SUPPORT_ROLES} == roles
 
 
 def test_the_it_administrator_sees_no_customer_data():

@@ -52,6 +52,7 @@ def orders(number: int) -> list[Order]:
 class Person:
     rights: Sequence[str] = (EXPORT,)
     is_authenticated: bool = True
+    is_guest: bool = False
 
     def has(self, right: str) -> bool:
         return right in self.rights

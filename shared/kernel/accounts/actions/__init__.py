@@ -40,12 +40,12 @@ from kernel.accounts.actions.signing_in import (
     sign_in_by_passkey,
     sign_out,
 )
-from kernel.accounts.actors import SYSTEM, Actor, may_give
+from kernel.accounts.actors import SYSTEM, Actor, may_give, require_no_guest
 from kernel.accounts.address import client_address
 from kernel.accounts.mail import put_in_outbox
 from kernel.accounts.models import LANGUAGES, Session, Token, User
 from kernel.accounts.queries import tier_roles
-from kernel.accounts.roles import RIGHTS, Right, Role
+from kernel.accounts.roles import RIGHTS, SUPPORT_ROLES, Right, Role
 from kernel.accounts.sessions import hash_of, living
 from kernel.automotive import phone as phones
 from kernel.errors import Conflict, FieldError, Forbidden, Invalid, Text
@@ -300,6 +300,7 @@ def invite(*, actor: Actor, person: User, host: str, secure: bool = False) -> st
     """
     actor.require(Right.PEOPLE_MANAGE)
     person = User.objects.select_for_update().get(pk=person.pk)
+    require_no_guest(person)
     _require_may_give(actor, person.role)  # the link may be shown to the inviter
     if not person.is_active or person.has_usable_password():
         raise Conflict("already_joined", _("This person has joined already or has left."))
@@ -330,6 +331,7 @@ def hand_out_link(*, actor: Actor, person: User, host: str) -> str:
     """
     if actor.kind == "user":
         raise Forbidden()
+    require_no_guest(person)
     if not person.is_active:
         raise Conflict("retired", _("This account is retired."))
     if not person.has_usable_password():
@@ -353,6 +355,7 @@ def change_person(*, actor: Actor, person: User, name: str, email: str, phone: s
     """
     actor.require(Right.PEOPLE_MANAGE)
     person = User.objects.select_for_update().get(pk=person.pk)
+    require_no_guest(person)
     name, email = name.strip(), email.strip()
     _check_person(login=person.login, name=name, role=role, email=email, language=language)
     if role != person.role:
@@ -427,6 +430,7 @@ def reinstate_person(*, actor: Actor, person: User) -> User:
     """Let a retired person come back. They need a new invitation: password and tokens are gone."""
     actor.require(Right.PEOPLE_MANAGE)
     person = User.objects.select_for_update().get(pk=person.pk)
+    require_no_guest(person)
     _require_may_give(actor, person.role)
     if person.is_active:
         return person
@@ -434,6 +438,35 @@ def reinstate_person(*, actor: Actor, person: User) -> User:
     person.save(update_fields=["is_active", "retired_at"])
     audit.record(actor=actor, action="accounts.reinstate_person", obj=person)
     return person
+
+
+# -- guests
+
+
+@transaction.atomic
+def let_in(*, actor: Actor, login: str, name: str, role: Role, ends_at: datetime, language: str = "en") -> User:
+    """Add the account of somebody from outside, which ends at `ends_at` (aware). There is no password, and nobody can
+    make a link or a token for it; who may sign in with it, and how often, is the caller's to decide (dealer.support).
+
+    Raises ValueError for a role that is none of SUPPORT_ROLES.
+    """
+    if role not in SUPPORT_ROLES:
+        raise ValueError(f"{role} is no role of a guest")
+    guest = User(login=login, name=name[:120], role=role, ends_at=ends_at, language=language)
+    guest.password = make_password(None)
+    guest.save(force_insert=True)
+    audit.record(actor=actor, action="accounts.let_in", obj=guest, after={"role": str(role), "ends_at": ends_at})
+    return guest
+
+
+@transaction.atomic
+def see_out(*, actor: Actor, guest: User) -> None:
+    """End a guest's account and sign-ins at once, for good. Raises ValueError for somebody of one's own."""
+    if not guest.is_guest:
+        raise ValueError(f"{guest.login} is no guest")
+    User.objects.filter(pk=guest.pk).update(is_active=False, retired_at=clock.now())
+    ended = Session.objects.filter(user=guest).delete()[0]
+    audit.record(actor=actor, action="accounts.see_out", obj=guest, after={"sign_ins_ended": ended})
 
 
 def choose_language(*, person: User, language: str) -> None:

@@ -1,0 +1,7 @@
+from kernel.apps import TierApp
+
+
+class SupportConfig(TierApp):
+    name = "dealer.support"
+    label = "support"
+    tier = "dealership"
