@@ -319,6 +319,12 @@ def test_an_index_is_made_while_others_write_and_made_again_when_a_run_was_kille
     assert "INDEX CONCURRENTLY" not in rendering.render(rendering.DEALERSHIP).text()
 
 
+def test_other_concurrent_statements_can_be_repeated_as_they_are(committed, north, south, next_release):
+    next_release("kernel.idempotency", "migrations.RunSQL('DROP INDEX CONCURRENTLY IF EXISTS nobodys')", atomic=False)
+    assert steward.upgrade({}) == {"schemas": 3, "upgraded": 3, "failed": 0}
+    assert steward.verify() == {}
+
+
 def test_a_new_dealership_has_what_the_upgraded_ones_have(committed, north, next_release):
     next_release("kernel.idempotency", NEW_TABLE, COLUMN)
     steward.upgrade({})
