@@ -119,6 +119,7 @@ def provision(host: str, *, dealerships: int, peers: int) -> tuple[dict[str, Any
     """Figures, the peer's, ratios: a dealership made ready (login, schema, rights, first people, agreement, host)
     against a tenant's schema made by migrations, and by cloning."""
     _begin(host)
+    peer = Peer(host)
     seconds = _provision(dealerships)
     edge = min(100, max(1, dealerships // 2))
     figures = {
@@ -129,7 +130,6 @@ def provision(host: str, *, dealerships: int, peers: int) -> tuple[dict[str, Any
         "last_hundred_p50_ms": _ms(seconds[-edge:]),
         "slowdown": round(statistics.median(seconds[-edge:]) / statistics.median(seconds[:edge]), 2),
     }
-    peer = Peer(host)
     made = peer("create", 0, min(peers, 20))["seconds"]
     peer.base = "peer_0000"
     cloned = peer("create", 1000, CLONES)["seconds"]

@@ -18,7 +18,8 @@ DATABASES = {
         "CONN_MAX_AGE": None,
     }
 }
-DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
+TENANT_SYNC_ROUTER = "django_tenants.routers.TenantSyncRouter"
+DATABASE_ROUTERS = [TENANT_SYNC_ROUTER]
 SHARED_APPS = [
     "django_tenants",
     "django.contrib.contenttypes",
