@@ -23,6 +23,7 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qs
 from uuid import uuid4
 
 import h11
@@ -48,6 +49,7 @@ MANAGEMENT_HEADER = (b"x-dealernet-management", b"1")
 """Set on requests of the management port only, and removed from everything that comes in from outside."""
 
 _HOST = re.compile(rb"[A-Za-z0-9._\-]*(:[0-9]{0,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{0,5})?")
+_NAME = re.compile(r"[A-Za-z0-9.\-]{1,253}")
 _SAMPLE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(\{(.*)\})?( .*)")
 
 Headers = list[tuple[bytes, bytes]]
@@ -640,13 +642,23 @@ class FrontDoor:
         elif path == b"/metrics":
             body = (await self.metrics()).encode()
             await client.answer(200, body, [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")])
+        elif path == b"/ask":
+            await client.answer(await self.is_ours(request.target), b"", [(b"cache-control", b"no-store")])
         else:
-            raise RefusedError(404, "not_found", "Here are /healthz, /readyz and /metrics.")
+            raise RefusedError(404, "not_found", "Here are /healthz, /readyz, /metrics and /ask.")
 
     @property
     def started(self) -> list[Tier]:
         """The tiers that are meant to run."""
         return [tier for tier in (self.portal, self.dealers) if tier.socket is not None]
+
+    async def is_ours(self, target: bytes) -> int:
+        """The status that tells a proxy whether it should get a certificate for `?domain=`: 200, 404 or 503."""
+        asked = parse_qs(target.partition(b"?")[2].decode("ascii", "replace")).get("domain", [""])[0]
+        if not self.started or not _NAME.fullmatch(asked):
+            return 404
+        status, _body = await self.started[-1].fetch(f"/ask?domain={asked}", "localhost")
+        return status
 
     async def readiness(self) -> tuple[bool, dict[str, Any]]:
         """Whether every started tier says that it is ready, and what each of them says."""

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from celery import current_app
-from django.db import connection
+from django.db import OperationalError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 from django_prometheus.exports import ExportToDjangoView
 
 from kernel.accounts.access import open_to_all
+from kernel.tenancy import directory
 from kernel.tenancy.bindings import Unbound, current
 
 #: Seconds a message may wait to leave before a member counts as lagging.
@@ -72,6 +73,17 @@ def readyz(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"ready": ready, **found}, status=200 if ready else 503)
 
 
+@require_safe
+def ask(request: HttpRequest) -> HttpResponse:
+    """Whether a host name (`domain`) is one of ours: 200 or 404. The directory alone is asked, no member's schema."""
+    name = directory.host_name(request.GET.get("domain", ""))
+    try:
+        ours = name is not None and directory.member_at(name) is not None
+    except OperationalError:
+        return HttpResponse(status=503, headers={"Retry-After": "2"})
+    return HttpResponse(status=200 if ours else 404)
+
+
 class ManagementMiddleware:
     """Answers the front door's own questions, whatever the Host. Stands first.
 
@@ -88,4 +100,6 @@ class ManagementMiddleware:
             return readyz(request)
         if asked and request.path == "/metrics":
             return ExportToDjangoView(request)
+        if asked and request.path == "/ask":
+            return ask(request)
         return self.get_response(request)

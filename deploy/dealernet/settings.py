@@ -295,6 +295,19 @@ EXPORT_KEPT_DAYS = _number("DEALERNET_EXPORT_KEPT_DAYS", 7)
 # How long the data of a dealership that left is kept before it may be deleted.
 DROP_AFTER_DAYS = _number("DEALERNET_DROP_AFTER_DAYS", 180)
 
+# Host names of the dealerships' own: how many each may have or try for, after how many days without its record a name
+# in use is given up, and how many days a name that was in use is given to nobody else.
+OWN_HOSTS_AT_MOST = 5
+OWN_HOST_GONE_DAYS = _number("DEALERNET_OWN_HOST_GONE_DAYS", 7)
+OWN_HOST_QUARANTINE_DAYS = _number("DEALERNET_OWN_HOST_QUARANTINE_DAYS", 90)
+# Who looks for the records. The demo reads them from a file; otherwise the machine's name servers are asked, or those
+# named here (addresses, `address:port`).
+OWN_HOST_RESOLVER = os.environ.get(
+    "DEALERNET_OWN_HOST_RESOLVER", f"kernel.tenancy.resolving.{'TableResolver' if DEMO else 'DnsResolver'}"
+)
+OWN_HOST_NAMESERVERS = os.environ.get("DEALERNET_OWN_HOST_NAMESERVERS", "").split()
+OWN_HOST_RECORDS = DATA_DIR / "txt-records"
+
 SILENCED_SYSTEM_CHECKS = [
     # a login is unique whatever its case, by a constraint on Lower(login) that the check does not see
     "auth.W004",

@@ -36,6 +36,10 @@ def application(environ, start_response):
         ready = environ.get("HTTP_X_DEALERNET_MANAGEMENT") == "1"
         start_response("200 OK" if ready else "403 Forbidden", [("Content-Type", "application/json")])
         return [b'{"database": "ok"}']
+    if path == "/ask":
+        ours = environ["QUERY_STRING"] == "domain=www.north.example" and environ.get("HTTP_X_DEALERNET_MANAGEMENT")
+        start_response("200 OK" if ours else "404 Not Found", [("Content-Length", "0")])
+        return []
     if path == "/early":
         start_response("413 Content Too Large", [("Content-Length", "9"), ("Connection", "close")])
         return [b"too large"]
@@ -552,6 +556,32 @@ def test_management_port_whatever_the_host(door: Door) -> None:
     assert 'hits{tier="dealers"} 4' in metrics
     assert door.get("x", "/", management=True).status == 404
     assert door.get("portal.localhost", "/healthz").json["path"] == "/healthz"  # the tier's own, not ours
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        ("/ask?domain=www.north.example", 200),
+        ("/ask?x=1&domain=www.north.example", 200),
+        ("/ask?domain=www.other.example", 404),
+        ("/ask?domain=", 404),
+        ("/ask", 404),
+        ("/ask?domain=www.north.example%0d%0aX:1", 404),
+        ("/ask?domain=www.north.example%26y", 404),
+        ("/ask?domain=" + "a" * 300, 404),
+    ],
+)
+def test_a_proxy_may_ask_whether_a_host_is_ours_on_the_management_port_only(door: Door, asked, status) -> None:
+    assert door.get("whatever.example", asked, management=True).status == status
+    assert door.get("north.localhost", asked).status == 404, "the tier itself does not answer clients"
+
+
+def test_nothing_is_ours_where_no_tier_runs() -> None:
+    door = Door(None, None, Times(stop=0.1))
+    try:
+        assert door.get("x", "/ask?domain=www.north.example", management=True).status == 404
+    finally:
+        door.close()
 
 
 def test_readiness_without_the_portal(tiers: dict[str, Path]) -> None:

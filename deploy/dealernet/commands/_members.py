@@ -36,6 +36,15 @@ def web_host(slug: str) -> str:
     return f"{slug}.{base}:{port}" if local and port else f"{slug}.{base}"
 
 
+def main_host(member: Member) -> str:
+    """The host of a member's main address: what links should name. Call it unbound."""
+    from kernel.tenancy.models import Domain
+
+    main = Domain.objects.filter(tenant_id=member.id, is_primary=True).values_list("domain", flat=True).first()
+    home = web_host(member.slug)
+    return home if main is None or main == home.partition(":")[0] else main
+
+
 def operator() -> str:
     """Who signs: the user of this machine, also behind sudo."""
     return f"{os.environ.get('SUDO_USER') or getpass.getuser()}@{socket.gethostname()}"

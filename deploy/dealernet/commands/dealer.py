@@ -8,7 +8,7 @@ import sys
 import time
 from typing import Any
 
-from dealernet.commands import _moving
+from dealernet.commands import _domains, _moving
 from dealernet.commands._members import operator
 
 NETWORK = True
@@ -57,6 +57,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     retire.add_argument("--yes", action="store_true", help="do not ask")
     retire.add_argument("--keep-days", type=_days, metavar="N", help="how long its data is kept at least")
     _moving.configure(verbs)
+    _domains.configure(verbs)
 
 
 def _days(text: str) -> int:
@@ -73,6 +74,8 @@ def run(args: argparse.Namespace) -> int:
     if args.verb in _moving.VERBS:
         return _moving.run(args)
     try:
+        if args.verb == "domains":
+            return _domains.run(args)
         if args.verb == "retire":
             return _retire(args)
         with bound(Portal()):

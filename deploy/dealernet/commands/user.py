@@ -40,7 +40,7 @@ def _refused(args: argparse.Namespace, text: str) -> int:
 
 
 def _link(args: argparse.Namespace) -> int:
-    from dealernet.commands._members import member_at, web_host
+    from dealernet.commands._members import main_host, member_at
     from kernel.accounts import actions
     from kernel.accounts.actors import SYSTEM
     from kernel.accounts.models import User
@@ -48,12 +48,13 @@ def _link(args: argparse.Namespace) -> int:
     from kernel.tenancy.bindings import bound
 
     member = member_at(args.host)
+    host = main_host(member)
     try:
         with bound(member.binding):
             person = User.objects.filter(login__iexact=args.login).first()
             if person is None:
                 return _refused(args, f"Nobody has the sign-in name {args.login!r} at {member.slug}.")
-            link = actions.hand_out_link(actor=SYSTEM, person=person, host=web_host(member.slug))
+            link = actions.hand_out_link(actor=SYSTEM, person=person, host=host)
     except DomainError as refusal:
         return _refused(args, str(refusal))
     if args.json:
@@ -88,13 +89,14 @@ def _reset_factors(args: argparse.Namespace) -> int:
 def _add(args: argparse.Namespace) -> int:
     from django.db import transaction
 
-    from dealernet.commands._members import member_at, web_host
+    from dealernet.commands._members import main_host, member_at
     from kernel.accounts import actions
     from kernel.accounts.actors import SYSTEM
     from kernel.errors import DomainError
     from kernel.tenancy.bindings import bound
 
     member = member_at(args.host)
+    host = main_host(member)
     password = sys.stdin.readline().rstrip("\r\n") if args.password_stdin else None
     try:
         with bound(member.binding), transaction.atomic():
@@ -107,7 +109,7 @@ def _add(args: argparse.Namespace) -> int:
                 language=args.language,
                 password=password,
             )
-            link = "" if password else actions.invite(actor=SYSTEM, person=person, host=web_host(member.slug))
+            link = "" if password else actions.invite(actor=SYSTEM, person=person, host=host)
     except DomainError as refusal:
         return _refused(args, str(refusal))
     if args.json:

@@ -196,6 +196,23 @@ ATTACKS = (
     _members("sign for the steward", "INSERT INTO public.tenancy_stewardsignature (request_id, signed_by) "
              "SELECT id, 'me' FROM public.tenancy_stewardrequest ON CONFLICT DO NOTHING"),
     _members("change what is signed", "UPDATE public.tenancy_stewardrequest SET verb = 'retire'"),
+    # -- host names of their own
+    _members("read who asks for names", "SELECT * FROM public.tenancy_hostclaim"),
+    _members("read what others wish", "SELECT * FROM public.tenancy_hostwish"),
+    _members("count names by the plan", "EXPLAIN ANALYZE SELECT * FROM public.tenancy_hostclaim"),
+    _members("wish in another's name", "INSERT INTO public.tenancy_hostwish (schema_name, verb, host, asked_by) "
+             "VALUES ('{other}', 'release', 'www.{other}.example', 'me')"),
+    _members("take another's wish over", "INSERT INTO public.tenancy_hostwish (verb, host, asked_by) "
+             "VALUES ('ask', 'x.example', 'me') ON CONFLICT (schema_name) DO UPDATE SET schema_name = '{other}'"),
+    _members("prove a name oneself", "UPDATE public.tenancy_hostclaim SET state = 'bound'"),
+    _members("lead a name to oneself", "INSERT INTO public.tenancy_domain (domain, is_primary, tenant_id) "
+             "SELECT 'x.example', false, id FROM public.tenancy_tenant LIMIT 1"),
+    _members("read names as another", "SET ROLE {other}; SELECT * FROM public.tenancy_own_hosts()"),
+    _members("change what reads names", "CREATE OR REPLACE FUNCTION public.tenancy_own_hosts() RETURNS int "
+             "LANGUAGE sql AS 'SELECT 1'", control=False),
+    _blind("one's own names", "SELECT * FROM public.tenancy_own_hosts()"),
+    _blind("one's own names along another path", "SET search_path = {other}, pg_catalog; "
+           "SELECT * FROM public.tenancy_own_hosts()"),
     _members("forget a migration", "DELETE FROM {own}.django_migrations"),
     # -- catalogues and statistics
     *(

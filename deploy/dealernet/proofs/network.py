@@ -57,6 +57,8 @@ class World:
         for side in (network.north, network.south):
             with side.bound():
                 _first_settings(side, self.living[side.slug])
+        for side in (network.north, network.south):
+            _address(side, self.living[side.slug])
         with network.portal.bound():
             for side in (network.north, network.south):
                 _offers(side, self.living["portal"], self.living[side.slug])
@@ -87,6 +89,14 @@ class World:
         from exchange.testing import drain_exchange
 
         drain_exchange()
+
+
+def _address(side: Side, living: Living) -> None:
+    """A host name that a dealership has asked for. Called unbound."""
+    from kernel.tenancy.steward import domains
+
+    by = canary(side.slug, "tenancy_hostclaim", "asked_by")
+    living["address"] = str(domains.ask(side.slug, f"www.{side.slug}.example", by=by).pk)
 
 
 # -- people ----------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
-"""A steward that a proof may kill: `python -m dealernet.proofs.steward upgrade|requests HOST NAME [RELEASE]`.
+"""A steward that a proof may kill: `python -m dealernet.proofs.steward upgrade|requests|hosts HOST NAME [RELEASE]`.
 
-`upgrade` brings the fleet to an invented release (kernel.testing.releases), `requests` works off what was asked for.
+`upgrade` brings the fleet to an invented release (kernel.testing.releases), `requests` works off what was asked for,
+`hosts` what is due of the dealerships' own host names.
 Keys come from the environment.
 """
 
@@ -19,6 +20,7 @@ def main(what: str, host: str, name: str, release: str = "") -> int:
     from django.db import connection
 
     from kernel.tenancy import steward
+    from kernel.tenancy.steward import domains
     from kernel.testing.releases import of_release
 
     connection.settings_dict.update({"HOST": host, "PORT": "", "NAME": name})
@@ -26,7 +28,8 @@ def main(what: str, host: str, name: str, release: str = "") -> int:
         of_release(release)
     if what == "upgrade":
         return 1 if steward.upgrade({})["failed"] else 0
-    while steward.work_off_one():
+    work_off = domains.work_off if what == "hosts" else steward.work_off_one
+    while work_off():
         pass
     return 0
 

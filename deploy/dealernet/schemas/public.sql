@@ -1,6 +1,6 @@
 -- Every schema of the kind "public", migration by migration.
 -- Recorded from the migrations by `make schemas`; not written by hand.
--- migrations fc69edc177a56ec6fd9081f03e5473d023bb17d6bf39fa2728094a4ea0236fbe
+-- migrations 283bf230527a807326fdff2b568e3becdfc58a191ca4369c1cefe6d72735711e
 -- structure e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
 
 -- migration reference.0001_initial sql
@@ -127,3 +127,30 @@ CREATE TABLE "tenancy_limits" ("tenant_id" uuid NOT NULL PRIMARY KEY, "requests"
 ALTER TABLE "tenancy_usage" ADD CONSTRAINT "tenancy_usage_tenant_id_6c7f6e64_fk_tenancy_tenant_id" FOREIGN KEY ("tenant_id") REFERENCES "tenancy_tenant" ("id") DEFERRABLE INITIALLY DEFERRED;
 -- next
 ALTER TABLE "tenancy_limits" ADD CONSTRAINT "tenancy_limits_tenant_id_8a20dfb0_fk_tenancy_tenant_id" FOREIGN KEY ("tenant_id") REFERENCES "tenancy_tenant" ("id") DEFERRABLE INITIALLY DEFERRED;
+
+-- migration tenancy.0005_own_hosts sql
+CREATE TABLE "tenancy_hostwish" ("schema_name" varchar(63) DEFAULT (CURRENT_USER) NOT NULL PRIMARY KEY, "verb" varchar(10) NOT NULL, "host" varchar(253) NOT NULL, "asked_by" varchar(120) NOT NULL, "asked_at" timestamp with time zone DEFAULT (STATEMENT_TIMESTAMP()) NOT NULL);
+-- next
+CREATE TABLE "tenancy_hostclaim" ("id" uuid NOT NULL PRIMARY KEY, "schema_name" varchar(63) NOT NULL, "host" varchar(253) NOT NULL, "token" varchar(64) NOT NULL, "state" varchar(10) NOT NULL, "asked_by" varchar(120) NOT NULL, "asked_at" timestamp with time zone NOT NULL, "expires_at" timestamp with time zone NOT NULL, "check_at" timestamp with time zone NOT NULL, "checked_at" timestamp with time zone NULL, "problem" varchar(12) NOT NULL, "seen_at" timestamp with time zone NULL, "bound_at" timestamp with time zone NULL, "missing_since" timestamp with time zone NULL, "ended_at" timestamp with time zone NULL, "end" varchar(12) NOT NULL, "kept_until" timestamp with time zone NULL, "tenant_id" uuid NOT NULL);
+-- next
+ALTER TABLE tenancy_hostwish ENABLE ROW LEVEL SECURITY;
+-- next
+CREATE POLICY own_wish ON tenancy_hostwish FOR INSERT TO dealerships WITH CHECK (schema_name = current_user);
+-- next
+CREATE FUNCTION tenancy_own_hosts() RETURNS TABLE ("id" uuid, "host" varchar, "token" varchar, "state" varchar, "asked_by" varchar, "asked_at" timestamptz, "expires_at" timestamptz, "checked_at" timestamptz, "problem" varchar, "seen_at" timestamptz, "bound_at" timestamptz, "missing_since" timestamptz, "ended_at" timestamptz, "end" varchar, "kept_until" timestamptz, is_primary boolean) LANGUAGE sql STABLE SECURITY DEFINER BEGIN ATOMIC SELECT c."id", c."host", c."token", c."state", c."asked_by", c."asked_at", c."expires_at", c."checked_at", c."problem", c."seen_at", c."bound_at", c."missing_since", c."ended_at", c."end", c."kept_until", coalesce(d.is_primary, false) FROM tenancy_hostclaim c LEFT JOIN tenancy_domain d ON d.domain = c.host AND d.tenant_id = c.tenant_id AND c.state = 'bound' WHERE c.schema_name = session_user::text; END;
+-- next
+REVOKE ALL ON FUNCTION tenancy_own_hosts() FROM PUBLIC;
+-- next
+GRANT EXECUTE ON FUNCTION tenancy_own_hosts() TO dealerships;
+-- next
+CREATE INDEX "tenancy_hostwish_schema_name_7d07b409_like" ON "tenancy_hostwish" ("schema_name" varchar_pattern_ops);
+-- next
+ALTER TABLE "tenancy_hostclaim" ADD CONSTRAINT "tenancy_hostclaim_tenant_id_ac754f2c_fk_tenancy_tenant_id" FOREIGN KEY ("tenant_id") REFERENCES "tenancy_tenant" ("id") DEFERRABLE INITIALLY DEFERRED;
+-- next
+CREATE UNIQUE INDEX "tenancy_host_bound_once" ON "tenancy_hostclaim" ("host") WHERE "state" = 'bound';
+-- next
+CREATE UNIQUE INDEX "tenancy_host_open_once" ON "tenancy_hostclaim" ("tenant_id", "host") WHERE "state" IN ('asked', 'bound');
+-- next
+CREATE INDEX "tenancy_hostclaim_tenant_id_ac754f2c" ON "tenancy_hostclaim" ("tenant_id");
+-- next
+CREATE INDEX "tenancy_host_due" ON "tenancy_hostclaim" ("check_at") WHERE "state" IN ('asked', 'bound');

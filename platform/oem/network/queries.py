@@ -18,7 +18,7 @@ from kernel.automotive import regions
 from kernel.errors import Missing
 from kernel.reference.queries import CALENDAR
 from kernel.release import RELEASE
-from kernel.tenancy import rendering
+from kernel.tenancy import hosts, rendering
 from kernel.tenancy.limits import NAMES, Allowance, Use, merged
 from kernel.tenancy.models import (
     FleetUpgrade,
@@ -95,6 +95,14 @@ def steward_request(dealership: Dealership) -> StewardRequest | None:
 def directory_entry(dealership: Dealership) -> Tenant | None:
     """The dealership's row of the directory, with its last move loaded; None before the steward has begun."""
     return Tenant.objects.filter(id=dealership.id).prefetch_related("moves").first()
+
+
+def own_hosts(entry: Tenant | None) -> list[str]:
+    """The host names of its own that lead to a dealership, as people write them; its main address first."""
+    if entry is None:
+        return []
+    leads = entry.domains.exclude(domain__endswith=f".{settings.BASE_DOMAIN}").order_by("-is_primary", "domain")
+    return [hosts.shown(host) for host in leads.values_list("domain", flat=True)]
 
 
 def leaving_dates(entry: Tenant | None) -> dict[str, datetime]:

@@ -142,7 +142,8 @@ def dealership(request: HttpRequest, slug: str) -> HttpResponseBase:
     """One dealership: master data, sites, capabilities, territories, panels of other apps."""
     found = queries.access_dealership_for_reading(slug, request.user)
     today = clock.today(reference.CALENDAR)
-    leaving = queries.leaving_dates(queries.directory_entry(found))
+    entry = queries.directory_entry(found)
+    leaving = queries.leaving_dates(entry)
     left = {
         "retired_at": _("Left the network on"),
         "drop_after": _("Its data is kept at least until"),
@@ -151,6 +152,7 @@ def dealership(request: HttpRequest, slug: str) -> HttpResponseBase:
     facts = [
         *((left[name], local_text(moment, "date")) for name, moment in leaving.items()),
         (_("Company name"), found.name),
+        (_("Addresses of its own"), ", ".join(queries.own_hosts(entry))),
         (_("Place"), queries.place_name(found)),
         (_("District"), queries.region_name(found.district)),
         (_("Street address"), found.address),

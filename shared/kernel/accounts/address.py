@@ -24,6 +24,14 @@ def client_address(request: HttpRequest) -> str | None:
         return None
 
 
+def main_host(request: HttpRequest) -> str:
+    """The host, with its port, that links in mails name: the member's main address, whichever was asked."""
+    host = request.get_host()
+    primary = getattr(getattr(request, "tenant", None), "primary", "")
+    _name, colon, port = host.partition(":")
+    return f"{primary}{colon}{port}" if primary else host
+
+
 def may_carry_a_sign_in(request: HttpRequest) -> bool:
     """Say whether browsers will keep our `__Host-` cookies here: over https, or on `localhost` and `*.localhost`."""
     host = (request.get_host().rpartition(":")[0] or request.get_host()).lower()

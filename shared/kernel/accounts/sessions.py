@@ -1,5 +1,8 @@
 """Django's session engine (`SESSION_ENGINE`) on `accounts.Session`: the rows belong to one tenant and one sign-in each.
 
+A sign-in counts at the host it was made at: a dealership may have two, and a host name can be lost to somebody else,
+to whom browsers then send the cookies of before.
+
 The cookie's key is 256 random bits; the table holds its SHA-256. A row is honoured only in the realm (tenant) it was
 made for, while its person is active, before it expires and within `IDLE` of its last use.
 """
@@ -8,15 +11,18 @@ import hashlib
 import hmac
 import secrets
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
+from django.conf import settings
 from django.contrib.sessions.backends.base import CreateError, SessionBase, UpdateError
 from django.contrib.sessions.middleware import SessionMiddleware as DjangoSessionMiddleware
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q, Subquery
+from django.http import HttpRequest
 
 from kernel import clock
 from kernel.accounts.models import Factor, Session, SignInRule, User
+from kernel.tenancy import directory
 from kernel.tenancy.bindings import Dealer, Portal, current
 
 ABSOLUTE = timedelta(days=14)
@@ -33,6 +39,7 @@ ADDRESS_KEY = "_address"
 AGENT_KEY = "_user_agent"
 FIRST_STEP_KEY = "_first_step"
 PROVED_KEY = "_proved"
+HOST_KEY = "_host"
 
 
 def realm() -> str:
@@ -62,11 +69,17 @@ def _end_of(user_id: str, at: datetime) -> datetime:
 class SessionMiddleware(DjangoSessionMiddleware):
     """Django's own, on this engine; it stands inside the binding."""
 
+    def process_request(self, request: HttpRequest) -> None:
+        super().process_request(request)
+        cast(SessionStore, request.session).host = directory.host_name(request.META.get("HTTP_HOST", "")) or ""
+
 
 class SessionStore(SessionBase):
     """One session. `row` is the stored record with its person, once loaded."""
 
     row: Session | None = None
+    #: The host that is asked; empty outside requests, where every session counts.
+    host = ""
 
     def _get_new_session_key(self) -> str:
         return secrets.token_urlsafe(32)
@@ -85,9 +98,17 @@ class SessionStore(SessionBase):
             .filter(living(clock.now()), key_hash=wanted)
             .first()
         )
-        if row is None or not hmac.compare_digest(row.key_hash, wanted):
+        if row is None or not hmac.compare_digest(row.key_hash, wanted) or not self._is_of_this_host(row):
             return None
         return row
+
+    def _is_of_this_host(self, row: Session) -> bool:
+        if not self.host:
+            return True
+        if HOST_KEY in row.data:
+            return bool(row.data[HOST_KEY] == self.host)
+        # Made before a member could have two hosts: on its first one, below the network's own name.
+        return self.host.endswith(f".{settings.BASE_DOMAIN}")
 
     def exists(self, session_key: str) -> bool:
         return self._find(session_key) is not None
@@ -116,6 +137,8 @@ class SessionStore(SessionBase):
         data: dict[str, Any] = dict(self._get_session(no_load=must_create))  # type: ignore[attr-defined]  # Django's, not in the stubs
         user_id = data.get(USER_KEY)
         at = clock.now()
+        if self.host:
+            data[HOST_KEY] = self.host
         values: dict[str, Any] = {
             "data": {k: v for k, v in data.items() if k not in (ADDRESS_KEY, AGENT_KEY)},
             "user_id": user_id,

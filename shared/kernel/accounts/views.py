@@ -20,7 +20,7 @@ from kernel import clock
 from kernel.accounts import actions, known, links, passkeys, queries, throttle
 from kernel.accounts.access import open_to_all, requires, safe_next, signed_in
 from kernel.accounts.actors import Actor
-from kernel.accounts.address import client_address, may_carry_a_sign_in
+from kernel.accounts.address import client_address, main_host, may_carry_a_sign_in
 from kernel.accounts.devices import device_name
 from kernel.accounts.forms import (
     ChangePasswordForm,
@@ -371,7 +371,7 @@ def invite(request: HttpRequest) -> HttpResponseBase:
     actor = Actor.of(request.user)
 
     def act(**data: Any) -> tuple[User, str]:
-        return actions.add_and_invite(actor=actor, host=request.get_host(), secure=request.is_secure(), **data)
+        return actions.add_and_invite(actor=actor, host=main_host(request), secure=request.is_secure(), **data)
 
     added = done(form, act) if request.method == "POST" else None
     if added:
@@ -426,7 +426,7 @@ def invite_again(request: HttpRequest, id: str) -> HttpResponseBase:
     """Send a new invitation to somebody without a password."""
     shown = queries.access_person_for_managing(id, request.user)
     url = actions.invite(
-        actor=Actor.of(request.user), person=shown, host=request.get_host(), secure=request.is_secure()
+        actor=Actor.of(request.user), person=shown, host=main_host(request), secure=request.is_secure()
     )
     return _after_invitation(request, shown, url)
 

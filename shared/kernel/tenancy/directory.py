@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.db.models import OuterRef, Subquery
+
 from kernel.tenancy import rendering
 from kernel.tenancy.bindings import Binding, Dealer, Portal
 from kernel.tenancy.limits import NAMES, Allowance, Use, merged
@@ -19,6 +21,9 @@ REMEMBER_FOR = 5.0
 #: Hosts remembered at most: made-up names may not fill the memory.
 REMEMBER_AT_MOST = 4096
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*\Z")
+
+#: The main address of the member that a host leads to: in the same query.
+_PRIMARY = Subquery(Domain.objects.filter(tenant=OuterRef("tenant"), is_primary=True).values("domain")[:1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,8 @@ class Member:
     limits: Allowance
     #: None until the steward has measured, and for the manufacturer.
     usage: Use | None = None
+    #: Its main address where the host that was asked for is another one; empty on the main address itself.
+    primary: str = ""
     #: An upgrade to this release failed in its schema: it is not served until that is mended.
     fenced: bool = False
 
@@ -69,11 +76,12 @@ def member_at(host: str) -> Member | None:
         .values_list(
             *("tenant_id", "tenant__kind", "tenant__slug", "tenant__name", "tenant__fenced_by"),
             *("tenant__usage__table_bytes", "tenant__usage__file_bytes", "tenant__usage__measured_at"),
+            _PRIMARY,
             *(f"tenant__own_limits__{name}" for name in NAMES),
         )
         .first()
     )
-    member = _member(row) if row else None
+    member = _member(host, row) if row else None
     with _lock:
         if len(_remembered) >= REMEMBER_AT_MOST:
             _remembered.clear()
@@ -81,8 +89,8 @@ def member_at(host: str) -> Member | None:
     return member
 
 
-def _member(row: tuple[Any, ...]) -> Member:
-    (id_, kind, slug, name, fenced_by), measured, own = row[:5], row[5:8], row[8:]
+def _member(host: str, row: tuple[Any, ...]) -> Member:
+    (id_, kind, slug, name, fenced_by), measured, main, own = row[:5], row[5:8], row[8], row[9:]
     return Member(
         id_,
         kind,
@@ -90,6 +98,7 @@ def _member(row: tuple[Any, ...]) -> Member:
         name,
         limits=merged(dict(zip(NAMES, own, strict=True))),
         usage=Use(*measured) if measured[2] else None,
+        primary=main if main and main != host else "",
         fenced=_of_this_release(kind, fenced_by),
     )
 

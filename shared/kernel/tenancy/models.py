@@ -11,6 +11,13 @@ from kernel.tenancy.grants import Grants
 from kernel.tenancy.limits import BOUNDS
 
 
+class CurrentUser(models.Func):
+    """The login that speaks."""
+
+    template = "CURRENT_USER"
+    output_field = models.CharField()
+
+
 class Kind(models.TextChoices):
     MANUFACTURER = "manufacturer", _("Manufacturer")
     DEALERSHIP = "dealership", _("Dealership")
@@ -109,6 +116,108 @@ class Usage(models.Model):
 
     class Meta:
         ordering = ["tenant"]
+
+
+class HostVerb(models.TextChoices):
+    ASK = "ask", _("Ask for an address")
+    CHECK = "check", _("Look for the record")
+    PREFER = "prefer", _("Make it the main address")
+    RELEASE = "release", _("Give an address up")
+
+
+class HostWish(models.Model):
+    """What a dealership wishes of the steward about its own host names: one wish at a time, gone once it is taken.
+
+    The only row outside its schema that a dealership's login may write, and it cannot read it back: a policy of the
+    table lets in what carries the login's own name (`schema_name`), nothing else.
+    """
+
+    grants = Grants(dealers="a")
+
+    schema_name = models.CharField(max_length=63, primary_key=True, db_default=CurrentUser())
+    verb = models.CharField(max_length=10, choices=HostVerb)
+    host = models.CharField(max_length=253)
+    asked_by = models.CharField(max_length=120)
+    asked_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["asked_at"]
+
+
+class HostState(models.TextChoices):
+    ASKED = "asked", _("Waiting for the record")
+    BOUND = "bound", _("In use")
+    RELEASED = "released", _("Given up")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+    EXPIRED = "expired", _("Not proved in time")
+
+
+#: From a state to those that may follow; the steward alone writes them (`steward.domains`).
+HOST_TRANSITIONS: dict[str, frozenset[str]] = {
+    HostState.ASKED: frozenset({HostState.BOUND, HostState.WITHDRAWN, HostState.EXPIRED}),
+    HostState.BOUND: frozenset({HostState.RELEASED}),
+    HostState.RELEASED: frozenset(),
+    HostState.WITHDRAWN: frozenset(),
+    HostState.EXPIRED: frozenset(),
+}
+
+
+class HostClaim(models.Model):
+    """One attempt of a dealership to be reached under a host name of its own, and what became of it. Kept for ever.
+
+    Read and written by the steward alone. A dealership reads its own rows through the database function
+    `tenancy_own_hosts()` (`kernel.tenancy.hosts.mine`), which answers to the login that asks and gives away nothing of
+    others, not even how many there are.
+    """
+
+    class Problem(models.TextChoices):
+        NOT_PROVED = "not_proved", _("The record was not found.")
+        NO_ANSWER = "no_answer", _("The name servers of this address did not answer.")
+
+    class End(models.TextChoices):
+        GIVEN_UP = "given_up", _("Given up by the dealership")
+        RETIRED = "retired", _("The dealership left")
+        RECORD_GONE = "record_gone", _("The record was gone for too long")
+
+    grants = Grants()
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="claims")
+    #: The login of the tenant: what `tenancy_own_hosts()` compares.
+    schema_name = models.CharField(max_length=63)
+    host = models.CharField(max_length=253)
+    token = models.CharField(max_length=64)
+    state = models.CharField(max_length=10, choices=HostState, default=HostState.ASKED)
+    asked_by = models.CharField(max_length=120, blank=True)
+    asked_at = models.DateTimeField()
+    #: After this an attempt that is not proved counts no more.
+    expires_at = models.DateTimeField()
+    #: When the steward looks at the name servers next, and when it did last.
+    check_at = models.DateTimeField()
+    checked_at = models.DateTimeField(null=True)
+    problem = models.CharField(max_length=12, choices=Problem, blank=True)
+    seen_at = models.DateTimeField(null=True)
+    bound_at = models.DateTimeField(null=True)
+    #: Since when the record of a name in use has not been found.
+    missing_since = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    end = models.CharField(max_length=12, choices=End, blank=True)
+    #: Until then nobody else gets a name that was in use.
+    kept_until = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-asked_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["host"], condition=models.Q(state="bound"), name="tenancy_host_bound_once"),
+            models.UniqueConstraint(
+                fields=["tenant", "host"],
+                condition=models.Q(state__in=["asked", "bound"]),
+                name="tenancy_host_open_once",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["check_at"], condition=models.Q(state__in=["asked", "bound"]), name="tenancy_host_due")
+        ]
 
 
 class SchemaState(models.Model):

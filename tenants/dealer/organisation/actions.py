@@ -27,7 +27,7 @@ from dealer.organisation.models import (
     Profile,
     Site,
 )
-from dealer.organisation.queries import forget_profile
+from dealer.organisation.queries import forget_profile, profile
 from kernel import audit, clock
 from kernel.accounts.actors import Actor
 from kernel.accounts.models import LANGUAGES, User
@@ -35,6 +35,8 @@ from kernel.accounts.roles import Right
 from kernel.automotive import phone as phones
 from kernel.errors import Conflict, FieldError, Invalid
 from kernel.money import SYMBOLS
+from kernel.tenancy import hosts
+from kernel.tenancy.models import HostVerb
 from kernel.ui.branding import ENOUGH, HEX, contrast, readable_on
 
 EDITABLE = (
@@ -286,3 +288,51 @@ def note_download(*, actor: Actor, export: Export) -> None:
     actor.require(Right.EVERYTHING_EXPORT)
     after = {"file": export.file, "rows": export.rows, "sha256": export.sha256}
     audit.record(actor=actor, action="organisation.download_export", obj=export, after=after)
+
+
+# -- web addresses of the dealership's own: wishes that the steward carries out
+
+
+def _wish(actor: Actor, verb: HostVerb, host: str, action: str) -> None:
+    hosts.leave_wish(verb, host, by=actor.name)
+    audit.record(actor=actor, action=action, obj=profile(), after={"host": host})
+
+
+@transaction.atomic
+def ask_for_address(*, actor: Actor, host: str) -> str:
+    """Ask for a host name of the dealership's own; the name as it is kept. The steward answers with the record.
+
+    Raises Invalid for a name that cannot be one, Conflict `address_asked` when it is asked for or in use already,
+    `too_many_addresses` when there are as many as there may be, and while the step before is not carried out.
+    """
+    actor.require(Right.SETTINGS_MANAGE)
+    host = hosts.normalise(host)
+    standing = [one.host for one in hosts.mine() if one.is_open]
+    if host in standing:
+        raise Conflict("address_asked", _("You have asked for this address already."))
+    if len(standing) >= settings.OWN_HOSTS_AT_MOST:
+        raise Conflict("too_many_addresses", _("Give up one of your addresses first: no more are possible."))
+    _wish(actor, HostVerb.ASK, host, "organisation.ask_for_address")
+    return host
+
+
+@transaction.atomic
+def check_address(*, actor: Actor, host: str) -> None:
+    """Have the steward look for the record of an address now."""
+    actor.require(Right.SETTINGS_MANAGE)
+    _wish(actor, HostVerb.CHECK, host, "organisation.check_address")
+
+
+@transaction.atomic
+def give_address_up(*, actor: Actor, host: str) -> None:
+    """Give an address up, or withdraw the wish for it. Nobody else gets it for the time of the quarantine."""
+    actor.require(Right.SETTINGS_MANAGE)
+    _wish(actor, HostVerb.RELEASE, host, "organisation.give_address_up")
+
+
+@transaction.atomic
+def make_main_address(*, actor: Actor, host: str) -> None:
+    """Make the host that the request came by the main address: who asks has seen that it works, so nobody locks the
+    dealership out. The steward refuses a host that is not the dealership's."""
+    actor.require(Right.SETTINGS_MANAGE)
+    _wish(actor, HostVerb.PREFER, host, "organisation.make_main_address")

@@ -96,6 +96,12 @@ class SiteForm(Form):
         return cls(data, initial={name: getattr(site, name) for name in fields} | {"departments": kinds})
 
 
+class AddressForm(Form):
+    host = forms.CharField(
+        label=_("Host name"), max_length=260, help_text=_("For example www.our-dealership.cn. It must be registered.")
+    )
+
+
 class EmployeeForm(Form):
     department_id = forms.UUIDField(label=_("Department"), required=False, widget=forms.Select)
     job_title = forms.CharField(label=_("Job title"), max_length=80, required=False)

@@ -11,6 +11,8 @@ from kernel.accounts.access import find
 from kernel.accounts.models import User
 from kernel.accounts.roles import Right
 from kernel.errors import Missing
+from kernel.tenancy import hosts
+from kernel.tenancy.hosts import OwnHost
 
 PROFILE_KEY = "organisation.profile"
 #: Seconds. Actions forget the copy; this only bounds how long another process without a shared cache is behind.
@@ -63,3 +65,11 @@ def access_export_for_download(id: str, user: User) -> Export:
     if not user.has(Right.EVERYTHING_EXPORT):
         raise Missing()
     return find(exports().filter(state=ExportState.DONE, expires_at__gt=clock.now()), id)
+
+
+def access_address_for_change(id: str, user: User) -> OwnHost:
+    """A host name that the dealership has asked for or uses, for those who manage its settings. Raises Missing."""
+    found = next((one for one in hosts.mine() if one.is_open and str(one.id) == id), None)
+    if found is None or not user.has(Right.SETTINGS_MANAGE):
+        raise Missing()
+    return found

@@ -13,11 +13,11 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from dealer.organisation import actions, exporting, logos, queries
-from dealer.organisation.forms import EmployeeForm, LogoForm, ProfileForm, SiteForm
+from dealer.organisation.forms import AddressForm, EmployeeForm, LogoForm, ProfileForm, SiteForm
 from dealer.organisation.models import Duty, ExportState
 from dealer.organisation.search import target_for
 from dealer.organisation.today import worklist
@@ -28,11 +28,14 @@ from kernel.accounts.models import User
 from kernel.accounts.roles import Right, Role
 from kernel.audit import exports as taken_exports
 from kernel.errors import Conflict, Invalid, Missing
+from kernel.tenancy import directory, hosts
 from kernel.tenancy.limits import StorageFull, check_storage
 from kernel.tenancy.middleware import MembersRequest
+from kernel.tenancy.models import HostState
 from kernel.ui import states, usage
 from kernel.ui.lists import Choice, Column, ListPage, Search
 
+states.register({"asked": "info", "bound": "success", "released": "neutral"}, kind="address")
 states.register({"running": "info", "waiting": "info"}, kind="export")
 
 page = require_http_methods(["GET", "HEAD", "POST"])
@@ -191,6 +194,95 @@ def download_export(request: HttpRequest, id: str) -> HttpResponseBase:
     response = FileResponse(file, as_attachment=True, filename=export.file, content_type="application/zip")
     response["Cache-Control"] = "private, no-store"
     return response
+
+
+# -- web addresses of the dealership's own
+
+
+@requires(Right.SETTINGS_MANAGE)
+@page
+def addresses(request: HttpRequest) -> HttpResponseBase:
+    """Host names of the dealership's own: ask for one, see what to enter where, and how far it is."""
+    form = AddressForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            actions.ask_for_address(actor=Actor.of(request.user), **form.cleaned_data)
+        except Invalid as refusal:
+            refusal.add_to(form)
+        except Conflict as refusal:
+            messages.error(request, str(refusal))
+            return redirect("organisation:addresses")
+        else:
+            return _wished(request, _("Asked for. The record to enter appears here in a moment."))
+    found = hosts.mine()
+    here = directory.host_name(request.META.get("HTTP_HOST", "")) or ""
+    home = f"{queries.profile().slug}.{conf.BASE_DOMAIN}"
+    main = next((one.host for one in found if one.is_primary), home)
+    standing = [(one, _steps_of(one)) for one in found if one.is_open]
+    context = {
+        "form": form,
+        "standing": standing,
+        "ended": [one for one in found if not one.is_open],
+        "home": home,
+        "main": main,
+        "main_shown": hosts.shown(main),
+        "here": hosts.shown(here),
+        "may_be_main": here != main,
+        "scheme": request.scheme,
+        "kept_days": conf.OWN_HOST_QUARANTINE_DAYS,
+        "gone_days": conf.OWN_HOST_GONE_DAYS,
+        "moving": "sent" in request.GET or any(one.state == HostState.ASKED for one, _steps in standing),
+    }
+    if request.headers.get("HX-Request") == "true":
+        return render(request, "organisation/_addresses.html", context)
+    return render(request, "organisation/addresses.html", context, status=_status(form))
+
+
+def _steps_of(one: hosts.OwnHost) -> list[dict[str, Any]]:
+    in_use = one.state == HostState.BOUND
+    return [
+        {"label": pgettext("step", "Asked for"), "state": "done"},
+        {"label": _("Record seen"), "state": "failed" if one.missing_since else "done" if in_use else "now"},
+        {"label": _("In use"), "state": "done" if in_use else ""},
+    ]
+
+
+def _wished(request: HttpRequest, text: str) -> HttpResponseBase:
+    messages.success(request, text)
+    return redirect(reverse("organisation:addresses") + "?sent=1")
+
+
+def _carry(request: HttpRequest, wish: Any, host: str, text: str) -> HttpResponseBase:
+    try:
+        wish(actor=Actor.of(request.user), host=host)
+    except Conflict as refusal:
+        messages.error(request, str(refusal))
+        return redirect("organisation:addresses")
+    return _wished(request, text)
+
+
+@requires(Right.SETTINGS_MANAGE)
+@require_POST
+def check_address(request: HttpRequest, id: str) -> HttpResponseBase:
+    """Look for the record now."""
+    found = queries.access_address_for_change(id, request.user)
+    return _carry(request, actions.check_address, found.host, _("The name servers are being asked."))
+
+
+@requires(Right.SETTINGS_MANAGE)
+@require_POST
+def give_address_up(request: HttpRequest, id: str) -> HttpResponseBase:
+    """Give an address up, or withdraw the wish for it."""
+    found = queries.access_address_for_change(id, request.user)
+    return _carry(request, actions.give_address_up, found.host, _("The address is being given up."))
+
+
+@requires(Right.SETTINGS_MANAGE)
+@require_POST
+def make_main_address(request: HttpRequest) -> HttpResponseBase:
+    """Make the host that this request came by the main address."""
+    here = directory.host_name(request.META.get("HTTP_HOST", "")) or ""
+    return _carry(request, actions.make_main_address, here, _("The main address is being changed."))
 
 
 # -- people

@@ -41,7 +41,7 @@ from kernel.accounts.actions.signing_in import (
     sign_out,
 )
 from kernel.accounts.actors import SYSTEM, Actor, may_give, require_no_guest
-from kernel.accounts.address import client_address
+from kernel.accounts.address import client_address, main_host
 from kernel.accounts.mail import put_in_outbox
 from kernel.accounts.models import LANGUAGES, Session, Token, User
 from kernel.accounts.queries import tier_roles
@@ -190,7 +190,7 @@ def ask_for_reset(*, request: HttpRequest, who: str) -> None:
     if who and "\x00" not in who and throttle.count(throttle.RESET_LOGIN, who.casefold()) <= throttle.RESET_LOGIN.times:
         found = User.objects.filter(Q(login__iexact=who) | Q(email__iexact=who), is_active=True).exclude(email="")
         for user in found[:3]:
-            _send_reset(user, request.get_host(), secure=request.is_secure())
+            _send_reset(user, main_host(request), secure=request.is_secure())
     time.sleep(RESET_FLOOR - (time.monotonic() - began) % RESET_FLOOR)
 
 

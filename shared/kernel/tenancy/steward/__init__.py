@@ -6,6 +6,7 @@ schema with tables and grants (one transaction), joining steps of the apps, and 
 never leads to something half made.
 """
 
+from kernel.tenancy.steward.domains import tells_of_lost_hosts
 from kernel.tenancy.steward.fleet import CanaryFailed, upgrade, verify
 from kernel.tenancy.steward.logins import (
     CONNECTION_LIMITS,
@@ -53,6 +54,7 @@ __all__ = [
     "run_forever",
     "sign",
     "superuser",
+    "tells_of_lost_hosts",
     "upgrade",
     "verify",
     "work_off_one",

@@ -15,6 +15,7 @@ from kernel import clock
 from kernel.checkpoints import reached
 from kernel.tenancy.bindings import Owner, bound, current
 from kernel.tenancy.models import SIGNED_VERBS, RequestState, StewardRequest, StewardSignature
+from kernel.tenancy.steward import domains
 from kernel.tenancy.steward.fleet import upgrade
 from kernel.tenancy.steward.logins import repair_logins
 from kernel.tenancy.steward.measuring import measure
@@ -97,6 +98,7 @@ def run_forever(
     while not stop():
         try:
             worked = work_off_one()
+            worked = domains.work_off() or worked
             if time.monotonic() - repaired_at > repair_every:
                 repair_logins({})
                 repaired_at = time.monotonic()

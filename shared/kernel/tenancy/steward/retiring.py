@@ -13,6 +13,7 @@ from kernel import clock
 from kernel.checkpoints import reached
 from kernel.tenancy.bindings import Owner, bound
 from kernel.tenancy.models import Domain, Kind, Move, SchemaState, State, Tenant
+from kernel.tenancy.steward import domains
 from kernel.tenancy.steward.progress import Progress
 
 
@@ -21,9 +22,10 @@ class TooEarly(Exception):
 
 
 def close_host(slug: str) -> Tenant:
-    """Let a dealership's host answer nobody any more: nobody signs in. Unbound."""
-    with bound(Owner()):
+    """Let a dealership's hosts answer nobody any more: nobody signs in. Names of its own stay kept for it. Unbound."""
+    with bound(Owner()), transaction.atomic():
         tenant = Tenant.objects.get(slug=slug, kind=Kind.DEALERSHIP)
+        domains.end_all(tenant)
         Domain.objects.filter(tenant=tenant).delete()
     return tenant
 
