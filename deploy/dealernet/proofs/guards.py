@@ -508,6 +508,26 @@ GUARDS: tuple[Guard, ...] = (
         ),
     ),
     Guard(
+        "a dealership wishes in its own name",
+        "the policy own_wish of tenancy_hostwish",
+        "attacks",
+        ("gets through with the attack wish in another's name",),
+        _granted(
+            "ALTER TABLE public.tenancy_hostwish DISABLE ROW LEVEL SECURITY",
+            "ALTER TABLE public.tenancy_hostwish ENABLE ROW LEVEL SECURITY",
+        ),
+    ),
+    Guard(
+        "a dealership does not read who asks for names",
+        "grants of tenancy_hostclaim",
+        "attacks",
+        ("gets through with the attack read who asks for names",),
+        _granted(
+            "GRANT SELECT ON public.tenancy_hostclaim TO {north}",
+            "REVOKE SELECT ON public.tenancy_hostclaim FROM {north}",
+        ),
+    ),
+    Guard(
         "a schema is its own login's",
         "grants of every table",
         "privileges",
