@@ -429,7 +429,7 @@ def _noted(names: list[str], whole: Any) -> Any:
 def test_a_server_that_goes_away_in_the_middle_of_a_text_is_an_error_that_passes(committed, north):
     with bound(Owner()):
         state = SchemaState.objects.get(schema_name=north.schema)
-    gone = fleet.Leap(rendering.DEALERSHIP, "BEGIN; SELECT pg_terminate_backend(pg_backend_pid()); COMMIT")
+    gone = fleet.Leap(rendering.DEALERSHIP, "BEGIN; SELECT pg_terminate_backend(pg_backend_pid())")
     with pytest.raises(DatabaseError):
         fleet._leap(state, gone)
     assert fleet.leap_together([state, state], gone) == {north.schema}, "asked of the ledger, on a new connection"

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import logging
 import queue
 import random
@@ -92,6 +91,11 @@ class Leap:
 
     kind: str
     text: str
+
+    def of(self, state: SchemaState) -> str:
+        """The text for one schema, to its end; where there is a fence, it falls in the same transaction."""
+        end = f";\n{unfencing(state.schema_name)};\nCOMMIT" if state.error else ";\nCOMMIT"
+        return self.text.replace(PLACEHOLDER, state.schema_name) + end
 
 
 def upgrade(arguments: dict[str, Any], progress: Progress = lambda step: None) -> dict[str, int]:
@@ -305,7 +309,7 @@ def leap_together(states: list[SchemaState], how: Leap) -> set[str]:
     where it is done; the first that fails ends the trip, and the rest have to be tried one by one."""
     with bound(Owner()), connection.cursor() as cursor:
         try:
-            cursor.execute(";\n".join(how.text.replace(PLACEHOLDER, state.schema_name) for state in states))
+            cursor.execute(";\n".join(how.of(state) for state in states))
         except (DatabaseError, InterfaceError):
             _undo(cursor)
             names = [state.schema_name for state in states]
@@ -319,7 +323,7 @@ def _leap(state: SchemaState, how: Leap) -> bool:
     """Carry a text out in one round trip. False when the schema is not where the ledger says."""
     with bound(Owner()), connection.cursor() as cursor:
         try:
-            cursor.execute(how.text.replace(PLACEHOLDER, state.schema_name))
+            cursor.execute(how.of(state))
         except DatabaseError as error:
             _undo(cursor)
             if getattr(error.__cause__, "pgcode", "") == ELSEWHERE:
@@ -344,25 +348,29 @@ def leap(state: SchemaState) -> Leap | None:
     script = rendering.render(state.kind, applied=applied)
     if not applied or not script.at_once:
         return None
-    stands = hashlib.md5(",".join(sorted(f"{app}.{name}" for app, name in applied)).encode()).hexdigest()  # noqa: S324 - compares, guards nothing
+    with connection.cursor() as cursor:
+        names = ([app for app, _name in applied], [name for _app, name in applied])
+        cursor.execute(f"SELECT {_STANDS} FROM unnest(%s::text[], %s::text[]) AS x(app, name)", names)
+        stands = cursor.fetchone()[0]
     # The ledger row first: under its lock a second steward waits, and then finds the schema elsewhere.
-    moved = noted_as(state.kind, PLACEHOLDER, from_checksum=state.checksum) + (
-        f" AND (SELECT md5(string_agg(app || '.' || name, ',' ORDER BY (app || '.' || name) COLLATE \"C\")) "
-        f"FROM django_migrations) = '{stands}'"
-    )
+    moved = noted_as(state.kind, PLACEHOLDER, from_checksum=state.checksum)
     out = [
-        f"BEGIN; SET LOCAL lock_timeout = '{stepping.LOCK_TIMEOUT}'",
-        f'SET LOCAL search_path = "{PLACEHOLDER}", public',
-        moved,
-        "SELECT 1 / count(*) FROM public.tenancy_schemastate "
-        f"WHERE schema_name = '{PLACEHOLDER}' AND applied_at = now()",
+        f"BEGIN; SET LOCAL lock_timeout = '{stepping.LOCK_TIMEOUT}'; SET LOCAL search_path = \"{PLACEHOLDER}\", public",
+        f"{moved} AND (SELECT {_STANDS} FROM django_migrations) = {stands}",
+        mark(
+            script.migrations,
+            # Ends in ELSEWHERE when the row did not move.
+            when="1 = (SELECT 1 / count(*) FROM public.tenancy_schemastate "
+            f"WHERE schema_name = '{PLACEHOLDER}' AND applied_at = now())",
+        ),
         *(statement for step in script.steps for statement in step.statements),
-        mark(script.migrations),
         *_rights(state, script),
-        unfencing(PLACEHOLDER),
-        "COMMIT",
     ]
     return Leap(state.kind, ";\n".join(out))
+
+
+#: Which migrations stand, as a number that does not depend on their order.
+_STANDS = "coalesce(sum(hashtext(app || '.' || name)), 0)"
 
 
 def _rights(state: SchemaState, script: Script) -> list[str]:

@@ -16,12 +16,15 @@ from kernel.tenancy.models import SchemaState
 _PLAIN = re.compile(r"[\w.+:-]*")
 
 
-def mark(migrations: tuple[tuple[str, str], ...]) -> str:
-    """The rows of `django_migrations`, in the schema of the search path."""
+def mark(migrations: tuple[tuple[str, str], ...], *, when: str = "true") -> str:
+    """The rows of `django_migrations`, in the schema of the search path. `when`: a condition that is looked at once."""
     if not migrations:
-        return "SELECT 1"
-    rows = ", ".join(f"({_text(app)}, {_text(name)}, now())" for app, name in migrations)
-    return f"INSERT INTO django_migrations (app, name, applied) VALUES {rows}"
+        return f"SELECT 1 WHERE {when}"
+    rows = ", ".join(f"({_text(app)}, {_text(name)})" for app, name in migrations)
+    return (
+        "INSERT INTO django_migrations (app, name, applied) "
+        f"SELECT a, n, now() FROM (VALUES {rows}) AS x(a, n) WHERE {when}"
+    )
 
 
 def noting(kind: str, schema: str) -> str:
