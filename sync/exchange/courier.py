@@ -11,7 +11,7 @@ import logging
 import math
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -27,6 +27,8 @@ from kernel.tenancy.models import Kind, State, Tenant
 log = logging.getLogger(__name__)
 
 BATCH = 500
+#: Members whose mailboxes are asked in one question.
+MEMBERS_AT_ONCE = 100
 #: Seconds after which the courier listens for new hints, however much waits.
 TURN_SECONDS = 1.0
 #: Seconds between sweeps over all members.
@@ -145,7 +147,7 @@ def give_turn_back(everyone: dict[UUID, Party]) -> None:
 
 
 def senders_with_mail(everyone: dict[UUID, Party]) -> tuple[list[Party], datetime]:
-    """The members in whose ledger something waits, and the time of that look. One query for the whole network."""
+    """The members in whose ledger something waits, and the time of that look. One question for all of them."""
     parts = [
         f"SELECT '{p.id}'::uuid WHERE EXISTS (SELECT 1 FROM \"{p.schema}\".exchange_ledger WHERE state = 'recorded')"
         for p in everyone.values()
@@ -186,14 +188,28 @@ def sweep(*, watermarks: bool = True, seconds: float = math.inf) -> int:
     """Find and carry what waits anywhere, for so many seconds; hint again where an inbox waits. Returns how many."""
     with bound(Courier()):
         everyone = parties()
-        busy, looked_at = senders_with_mail(everyone)
+    looks = []
+    for some in _in_parts(everyone):
+        with bound(Courier()):
+            looks.append((some, *senders_with_mail(some)))
+    with bound(Courier()):
+        busy = [sender for _some, found, _looked_at in looks for sender in found]
         carried, _more = carry_in_turns(busy, everyone, seconds=seconds)
-        if watermarks:
-            idle = [p for p in everyone.values() if p not in busy]
-            mark_drained(idle, looked_at)
-        for receiver in receivers_left_waiting(everyone):
+    for some, found, looked_at in looks:
+        with bound(Courier()):
+            if watermarks:
+                mark_drained([p for p in some.values() if p not in found], looked_at)
+            waiting = receivers_left_waiting(some)
+        for receiver in waiting:
             hints.wake_receiver(receiver)
     return carried
+
+
+def _in_parts(everyone: dict[UUID, Party]) -> Iterator[dict[UUID, Party]]:
+    """The members by hundreds: what the server needs for one question about all of a thousand, it keeps."""
+    ids = list(everyone)
+    for begin in range(0, len(ids), MEMBERS_AT_ONCE):
+        yield {id_: everyone[id_] for id_ in ids[begin : begin + MEMBERS_AT_ONCE]}
 
 
 def run_forever(stop: Callable[[], bool]) -> None:
