@@ -363,14 +363,12 @@ SESSION_STATE = re.compile(
 )
 #: What goes to the server itself, never through a pooler: the steward, whose owner's path is set anew in each schema
 #: (backend/base.py); locks over several transactions, of commands alone (demo, bench); demo settings.
-#: Attacks of the proof are meant to fail; the import works as owner. Of an export of everything the lock is a session:
-#: behind a pooler two workers may make the same file, of which one is kept.
+#: Attacks of the proof are meant to fail; the import works as owner.
 DIRECT = ("shared/kernel/tenancy/steward/", "deploy/dealernet/proofs/", "tests/")
 KNOWN = {
     "deploy/dealernet/demo/run.py",
     "shared/kernel/moving/tables.py",
     "shared/kernel/tenancy/backend/base.py",
-    "tenants/dealer/organisation/exporting.py",
     "sync/exchange/courier.py",
     "sync/exchange/inbox.py",
 }

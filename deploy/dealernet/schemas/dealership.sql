@@ -1,7 +1,7 @@
 -- Every schema of the kind "dealership", migration by migration.
 -- Recorded from the migrations by `make schemas`; not written by hand.
--- migrations eb8c794a417717e61ab06059f1c07fe7d51bf21eb4f63a6514cc4b9cbd84df38
--- structure 4ef3564c7954915baa77e4218d975dd5ac84fcf8536f5d4e2135fa5dbbcfaa80
+-- migrations 6f937cc913b9a58ca439b1f539282eb713842ce9a340f5b67f33bd48532b460e
+-- structure 6e85cf15f60dfdd5b5e16e24da7de15b02b55adf07500182b96c4a1a088ca4ae
 
 -- migration accounts.0001_initial sql
 CREATE TABLE "accounts_user" ("password" varchar(128) NOT NULL, "last_login" timestamp with time zone NULL, "id" uuid NOT NULL PRIMARY KEY, "login" varchar(64) NOT NULL, "name" varchar(120) NOT NULL, "email" varchar(254) NOT NULL, "phone" varchar(32) NOT NULL, "role" varchar(32) NOT NULL, "language" varchar(8) NOT NULL, "is_active" boolean NOT NULL, "password_changed_at" timestamp with time zone NULL, "invited_at" timestamp with time zone NULL, "retired_at" timestamp with time zone NULL, "last_seen" timestamp with time zone NULL, "created_at" timestamp with time zone DEFAULT (STATEMENT_TIMESTAMP()) NOT NULL);
@@ -190,7 +190,7 @@ CREATE INDEX "organisation_employee_site_id_5e3054c2" ON "organisation_employee"
 CREATE INDEX "organisation_employee_dept" ON "organisation_employee" ("department_id", "active");
 
 -- migration organisation.0002_exports sql
-CREATE TABLE "organisation_export" ("id" uuid NOT NULL PRIMARY KEY, "state" varchar(8) NOT NULL, "asked_by_id" uuid NULL, "asked_by_name" varchar(120) NOT NULL, "asked_at" timestamp with time zone NOT NULL, "tables" smallint NOT NULL CHECK ("tables" >= 0), "tables_done" smallint NOT NULL CHECK ("tables_done" >= 0), "rows" bigint NOT NULL CHECK ("rows" >= 0), "file" varchar(80) NOT NULL, "sha256" varchar(64) NOT NULL, "bytes" bigint NOT NULL CHECK ("bytes" >= 0), "problem" varchar(300) NOT NULL, "finished_at" timestamp with time zone NULL, "expires_at" timestamp with time zone NULL);
+CREATE TABLE "organisation_export" ("id" uuid NOT NULL PRIMARY KEY, "state" varchar(8) NOT NULL, "asked_by_id" uuid NULL, "asked_by_name" varchar(120) NOT NULL, "asked_at" timestamp with time zone NOT NULL, "tables" smallint NOT NULL CHECK ("tables" >= 0), "tables_done" smallint NOT NULL CHECK ("tables_done" >= 0), "rows" bigint NOT NULL CHECK ("rows" >= 0), "file" varchar(80) NOT NULL, "sha256" varchar(64) NOT NULL, "bytes" bigint NOT NULL CHECK ("bytes" >= 0), "problem" varchar(300) NOT NULL, "worked_at" timestamp with time zone NULL, "finished_at" timestamp with time zone NULL, "expires_at" timestamp with time zone NULL);
 -- next
 CREATE INDEX "organisation_export_state" ON "organisation_export" ("state", "asked_at" DESC);
 

@@ -14,7 +14,8 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
+from django.db.models import Q
 
 from dealer.organisation import logos
 from dealer.organisation.models import EXPORT_TRANSITIONS, Export, ExportState
@@ -35,6 +36,8 @@ FOLDER = "exports"
 MAKE_EXPORT = "organisation.make_export"
 #: How long a finished file can be fetched.
 KEPT_FOR = timedelta(days=settings.EXPORT_KEPT_DAYS)
+#: After so long without a word from the worker that writes an export, another begins it anew.
+SILENT_FOR = timedelta(minutes=2)
 
 
 def own_files(dealer_id: UUID) -> list[tuple[str, Path]]:
@@ -75,32 +78,38 @@ def make(export_id: UUID) -> bool:
     One that a killed worker left is written from the start. What goes wrong is kept on the row, in words.
     """
     dealer_id = profile().id
-    with _alone(export_id) as alone:
-        if not alone:
-            return False
-        export = Export.objects.filter(pk=export_id, state__in=(ExportState.WAITING, ExportState.RUNNING)).first()
-        if export is None:
-            return False
-        move(export, "state", ExportState.RUNNING, EXPORT_TRANSITIONS)
-        export.save(update_fields=["state"])
-        name = f"dealernet-{profile().slug}-{clock.now():%Y%m%d-%H%M%S}-{secrets.token_hex(4)}.zip"
-        folder = logos.folder(dealer_id) / FOLDER
-        folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+    export = _claimed(export_id)
+    if export is None:
+        return False
+    move(export, "state", ExportState.RUNNING, EXPORT_TRANSITIONS)
+    export.save(update_fields=["state"])
+    name = f"dealernet-{profile().slug}-{clock.now():%Y%m%d-%H%M%S}-{secrets.token_hex(4)}.zip"
+    folder = logos.folder(dealer_id) / FOLDER
+    folder.mkdir(parents=True, exist_ok=True, mode=0o750)
 
-        def progress(done: int, of: int, rows: int) -> None:
-            Export.objects.filter(pk=export_id).update(tables=of, tables_done=done, rows=rows)
+    def progress(done: int, of: int, rows: int) -> None:
+        Export.objects.filter(pk=export_id).update(tables=of, tables_done=done, rows=rows, worked_at=clock.now())
 
-        try:
-            made = write(folder / name, progress)
-        except Exception as problem:
-            log.exception("export %s failed", export_id)
-            _finish(export, ExportState.FAILED, problem=f"{type(problem).__name__}: {problem}"[:300])
-            return True
-        _finish(
-            export, ExportState.DONE, file=name, sha256=made["sha256"], bytes=made["bytes"], rows=made["rows"],
-            expires_at=clock.now() + KEPT_FOR,
-        )  # fmt: skip
+    try:
+        made = write(folder / name, progress)
+    except Exception as problem:
+        log.exception("export %s failed", export_id)
+        _finish(export, ExportState.FAILED, problem=f"{type(problem).__name__}: {problem}"[:300])
+        return True
+    _finish(
+        export, ExportState.DONE, file=name, sha256=made["sha256"], bytes=made["bytes"], rows=made["rows"],
+        expires_at=clock.now() + KEPT_FOR,
+    )  # fmt: skip
     return True
+
+
+def _claimed(export_id: UUID) -> Export | None:
+    """The export, when this worker is the one to write it: nobody else was heard of at it for a while. One statement,
+    so that of two only one has it; a lock of the session would not hold behind a pooler."""
+    now = clock.now()
+    free = Q(worked_at=None) | Q(worked_at__lt=now - SILENT_FOR)
+    unfinished = Export.objects.filter(pk=export_id, state__in=(ExportState.WAITING, ExportState.RUNNING))
+    return unfinished.get() if unfinished.filter(free).update(worked_at=now) else None
 
 
 @transaction.atomic
@@ -113,26 +122,6 @@ def _finish(export: Export, state: ExportState, **found: Any) -> None:
     export.save()
     after = {"state": state, "rows": export.rows, "bytes": export.bytes, "sha256": export.sha256}
     audit.record(actor=SYSTEM, action="organisation.make_export", obj=export, after=after, note=export.problem)
-
-
-class _alone:  # noqa: N801 - used as a context manager, named like a function
-    """Whether this worker is the only one at an export: an advisory lock of this session."""
-
-    def __init__(self, export_id: UUID) -> None:
-        self._key = f"export {export_id}"
-
-    def __enter__(self) -> bool:
-        self._got = self._ask("pg_try_advisory_lock")
-        return self._got
-
-    def __exit__(self, *_: object) -> None:
-        if self._got:
-            self._ask("pg_advisory_unlock")
-
-    def _ask(self, function: str) -> bool:
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT {function}(hashtextextended(%s, 0))", [self._key])
-            return bool(cursor.fetchone()[0])
 
 
 def path_of(export: Export) -> Path:

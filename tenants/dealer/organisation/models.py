@@ -155,7 +155,8 @@ EXPORT_TRANSITIONS: dict[str, set[str]] = {
 class Export(models.Model):
     """Everything of this dealership as one file, made on demand and deleted when its time is over.
 
-    `file` is its name among the dealership's files, `bytes` its size; `tables_done` of `tables` says how far it is.
+    `file` is its name among the dealership's files, `bytes` its size; `tables_done` of `tables` says how far it is, and
+    `worked_at` when the worker that writes it was last heard of.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -170,6 +171,7 @@ class Export(models.Model):
     sha256 = models.CharField(max_length=64, blank=True)
     bytes = models.PositiveBigIntegerField(default=0)
     problem = models.CharField(max_length=300, blank=True)
+    worked_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(null=True)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from datetime import timedelta
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +21,6 @@ from kernel.audit.models import Entry
 from kernel.errors import Conflict, Forbidden, Missing
 from kernel.moving.bundles import Bundle, fingerprint
 from kernel.tenancy.bindings import Owner, bound
-from kernel.tenancy.steward import superuser
 from kernel.testing.clocks import at
 
 
@@ -147,7 +147,7 @@ def test_one_that_a_killed_worker_left_is_hinted_again_and_made(committed, north
     monkeypatch.setattr(exporting.hints, "send_task", lambda name, *words, queue: hinted.append((name, *words)))
     with north.bound():
         export = actions.request_export(actor=boss)
-        Export.objects.update(state=ExportState.RUNNING)
+        Export.objects.update(state=ExportState.RUNNING, worked_at=clock.now() - exporting.SILENT_FOR)
         hinted.clear()
         tasks.tidy_exports(str(north.id))
         assert hinted == [("organisation.make_export", str(north.id), str(export.pk))]
@@ -159,15 +159,18 @@ def test_one_that_a_killed_worker_left_is_hinted_again_and_made(committed, north
 def test_while_one_worker_is_at_it_another_leaves_it_alone(committed, north, boss):
     with north.bound():
         export = actions.request_export(actor=boss)
-    admin = superuser(committed.name)
-    with admin.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [f"export {export.pk}"])
-        with north.bound():
-            assert not exporting.make(export.pk)
-        cursor.execute("SELECT pg_advisory_unlock_all()")
-    admin.close()
-    with north.bound():
-        assert exporting.make(export.pk)
+        others: list[bool] = []
+        whole = exporting.write
+
+        def write(target: Path, progress: Any) -> Any:
+            others.append(exporting.make(export.pk))
+            return whole(target, progress)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(exporting, "write", write)
+            assert exporting.make(export.pk)
+        assert others == [False]
+        assert not exporting.make(export.pk), "it is finished"
 
 
 def test_what_goes_wrong_stands_on_the_row_and_leaves_no_file(committed, north, boss):

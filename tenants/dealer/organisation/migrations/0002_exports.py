@@ -26,6 +26,7 @@ class Migration(migrations.Migration):
                 ('sha256', models.CharField(blank=True, max_length=64)),
                 ('bytes', models.PositiveBigIntegerField(default=0)),
                 ('problem', models.CharField(blank=True, max_length=300)),
+                ('worked_at', models.DateTimeField(null=True)),
                 ('finished_at', models.DateTimeField(null=True)),
                 ('expires_at', models.DateTimeField(null=True)),
             ],
