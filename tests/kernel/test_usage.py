@@ -13,6 +13,7 @@ from dealer.organisation.queries import profile
 from dealer.stock.models import StockVehicle
 from kernel import audit
 from kernel.accounts.actors import SYSTEM
+from kernel.accounts.models import User
 from kernel.audit import exports
 from kernel.audit.models import Entry
 from kernel.automotive.vin import make_vin
@@ -20,6 +21,15 @@ from kernel.tenancy import directory, steward
 from kernel.testing.clocks import at
 
 VIN = make_vin("LSV", "AB12C", 2026, "A", 1)
+
+
+@pytest.fixture(autouse=True)
+def english(request, portal, north, south) -> None:
+    """Everybody reads English here."""
+    request.getfixturevalue("wall" if "wall" in request.fixturenames else "committed")
+    for side in (portal, north, south):
+        with side.bound():
+            User.objects.update(language="en")
 
 
 # -- exports -----------------------------------------------------------------------------------------------------

@@ -71,7 +71,8 @@ def lines(cursor: Any, schemas: Iterable[str]) -> dict[str, frozenset[str]]:
     for query in _QUERIES:
         cursor.execute(query.replace("%", "%%").replace(":schemas", "%s"), [list(schemas)])
         for schema, line in cursor.fetchall():
-            found[schema].add(_ANY_OF.sub(_plainly, line.replace(schema, "SELF")))
+            # As a word of its own: tables may begin with the name of the manufacturer's schema.
+            found[schema].add(_ANY_OF.sub(_plainly, re.sub(rf"\b{schema}\b", "SELF", line)))
     return {schema: frozenset(texts) for schema, texts in found.items()}
 
 
