@@ -422,6 +422,9 @@ def _give_up(bench: Bench) -> Iterator[str]:
     for login in (bench.north, bench.south):
         if not isinstance(bench.ask("SELECT count(*) FROM public.reference_brand", login=login), int):
             yield "dealerships lost the published reference"
+    wish = "INSERT INTO public.tenancy_hostwish (verb, host, asked_by) VALUES ('ask', 'www.own.example', 'me')"
+    if (answer := bench.ask(f"BEGIN; {wish}; ROLLBACK", login=bench.south)) is not None:
+        yield f"dealerships lost the policy of their wishes: {answer}"
 
 
 def _lives(raw: Any) -> bool:

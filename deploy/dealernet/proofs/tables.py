@@ -253,7 +253,7 @@ _NOTHING_ELSE = {
     "AND p.proacl::text = '{owner=X/owner,dealerships=X/owner}' "
     "AND pg_get_function_sqlbody(p.oid) LIKE '%% WHERE ((c.schema_name)::text = (SESSION_USER)::text);%%')",
     "a row policy that nobody reviewed": "SELECT policyname FROM pg_policies WHERE NOT (schemaname = 'public' "
-    "AND tablename = 'tenancy_hostwish' AND policyname = 'own_wish' AND cmd = 'INSERT' AND roles = '{dealerships}' "
+    "AND tablename = 'tenancy_hostwish' AND policyname = 'own_wish' AND cmd = 'INSERT' AND roles = '{public}' "
     "AND with_check = '((schema_name)::text = CURRENT_USER)')",
     "wishes are not guarded by rows": "SELECT relname FROM pg_class WHERE oid = 'public.tenancy_hostwish'::regclass "
     "AND NOT relrowsecurity",

@@ -1,6 +1,6 @@
 -- Every schema of the kind "public", migration by migration.
 -- Recorded from the migrations by `make schemas`; not written by hand.
--- migrations 283bf230527a807326fdff2b568e3becdfc58a191ca4369c1cefe6d72735711e
+-- migrations 7df45333749f8aabff4933d1bba5cf7f6deab5244f43586b6fc2d2b88176fbe4
 -- structure e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
 
 -- migration reference.0001_initial sql
@@ -135,7 +135,7 @@ CREATE TABLE "tenancy_hostclaim" ("id" uuid NOT NULL PRIMARY KEY, "schema_name" 
 -- next
 ALTER TABLE tenancy_hostwish ENABLE ROW LEVEL SECURITY;
 -- next
-CREATE POLICY own_wish ON tenancy_hostwish FOR INSERT TO dealerships WITH CHECK (schema_name = current_user);
+CREATE POLICY own_wish ON tenancy_hostwish FOR INSERT WITH CHECK (schema_name = current_user);
 -- next
 CREATE FUNCTION tenancy_own_hosts() RETURNS TABLE ("id" uuid, "host" varchar, "token" varchar, "state" varchar, "asked_by" varchar, "asked_at" timestamptz, "expires_at" timestamptz, "checked_at" timestamptz, "problem" varchar, "seen_at" timestamptz, "bound_at" timestamptz, "missing_since" timestamptz, "ended_at" timestamptz, "end" varchar, "kept_until" timestamptz, is_primary boolean) LANGUAGE sql STABLE SECURITY DEFINER BEGIN ATOMIC SELECT c."id", c."host", c."token", c."state", c."asked_by", c."asked_at", c."expires_at", c."checked_at", c."problem", c."seen_at", c."bound_at", c."missing_since", c."ended_at", c."end", c."kept_until", coalesce(d.is_primary, false) FROM tenancy_hostclaim c LEFT JOIN tenancy_domain d ON d.domain = c.host AND d.tenant_id = c.tenant_id AND c.state = 'bound' WHERE c.schema_name = session_user::text; END;
 -- next

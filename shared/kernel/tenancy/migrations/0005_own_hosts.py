@@ -87,7 +87,8 @@ class Migration(migrations.Migration):
         migrations.RunSQL(
             [
                 "ALTER TABLE tenancy_hostwish ENABLE ROW LEVEL SECURITY",
-                "CREATE POLICY own_wish ON tenancy_hostwish FOR INSERT TO dealerships "
+                # Of everybody: PostgreSQL lets each member of a group drop the group's policies (DROP OWNED BY).
+                "CREATE POLICY own_wish ON tenancy_hostwish FOR INSERT "
                 "WITH CHECK (schema_name = current_user)",
                 OWN_HOSTS,
                 "REVOKE ALL ON FUNCTION tenancy_own_hosts() FROM PUBLIC",
