@@ -39,11 +39,13 @@ _IDS = UUID("6f0d54a2-7a1e-4f7e-9d20-0e4b1c1a2f11")
 ROWS = 200
 TABLE = "idempotency_storedanswer"
 APP = "kernel.idempotency"
+#: What one transaction carries out, and what takes steps; an upgrade is over in a moment, so there are several.
 AT_ONCE = (
-    "migrations.AddField('StoredAnswer', 'note', models.TextField(db_default='none yet'))",
-    "migrations.CreateModel('Extra', [('id', models.BigAutoField(primary_key=True)), ('text', models.TextField())])",
+    "migrations.AddField('StoredAnswer', 'note_{n}', models.TextField(db_default='none yet'))",
+    "migrations.CreateModel('Extra{n}', [('id', models.BigAutoField(primary_key=True)), ('text', models.TextField())])",
 )
-INDEX = "AddIndexConcurrently('StoredAnswer', models.Index(fields=['fingerprint'], name='idempotency_next'))"
+INDEX = "AddIndexConcurrently('StoredAnswer', models.Index(fields=['fingerprint'], name='idempotency_next_{n}'))"
+RELEASES = 12
 DATA = (
     "migrations.RunPython(lambda apps, editor: "
     "apps.get_model('idempotency', 'StoredAnswer').objects.filter(status=201).update(status=204))"
@@ -198,15 +200,25 @@ def _upgrades(result: Result, host: str, release: NextRelease, chance: random.Ra
         "AND (state = 'active' OR query LIKE 'BEGIN; SET LOCAL lock_timeout%%' OR query LIKE '%%ADVISORY%%')"
     ).replace("%%", "%")
     before, columns = _hashes()
-    release.add(APP, *AT_ONCE)
     half = kills // 2
-    killed = _kill_in_turn(result, "upgrade", host, release.told(), chance, half, UPGRADE_POINTS, at_work)
-    _finish(result, "upgrade", host, release.told())
+    killed = 0
+    for n in range(RELEASES):
+        release.add(APP, *(operation.format(n=n) for operation in AT_ONCE))
+        told = release.told()
+        killed += _kill_in_turn(result, "upgrade", host, told, chance, half - killed, UPGRADE_POINTS, at_work)
+        _finish(result, "upgrade", host, told)
+        if killed >= half:
+            break
     _check(result, "after an upgrade in one transaction a schema", before, columns)
-    release.add(APP, INDEX, atomic=False)
-    release.add(APP, DATA)
-    killed += _kill_in_turn(result, "upgrade", host, release.told(), chance, kills - half, UPGRADE_POINTS, at_work)
-    _finish(result, "upgrade", host, release.told())
+    for n in range(RELEASES):
+        release.add(APP, INDEX.format(n=n), atomic=False)
+        if n == 0:
+            release.add(APP, DATA)
+        told = release.told()
+        killed += _kill_in_turn(result, "upgrade", host, told, chance, kills - killed, UPGRADE_POINTS, at_work)
+        _finish(result, "upgrade", host, told)
+        if killed >= kills:
+            break
     expected = {table: text for table, text in before.items() if TABLE not in table}
     _check(result, "after an upgrade by steps", expected, columns)
     with bound(Owner()), connection.cursor() as cursor:
@@ -299,7 +311,7 @@ def _planted(result: Result) -> None:
     schema = schema_of(uuid5(_IDS, "dealer-001"))
     before, columns = _hashes()
     table = f'"{schema}".{TABLE}'
-    default = f"ALTER TABLE {table} ALTER note"
+    default = f"ALTER TABLE {table} ALTER note_0"
     planted = (
         (f"CREATE INDEX planted ON {table} (path)", f'DROP INDEX "{schema}".planted', "index"),
         (f"{default} DROP DEFAULT", f"{default} SET DEFAULT 'none yet'", "note"),
@@ -314,9 +326,10 @@ def _planted(result: Result) -> None:
         else:
             result.count("planted_found")
     changed = f"UPDATE {table} SET path = %s WHERE key = 'key 7'"
+    columns_of_twin = "owner, method, path, fingerprint, status, headers, body, created_at, expires_at, note_0"
     twin = (
-        f"INSERT INTO {table} SELECT gen_random_uuid(), 'twin', owner, method, path, fingerprint, status, headers, "
-        f"body, created_at, expires_at, note FROM {table} WHERE key = 'key 8'"
+        f"INSERT INTO {table} (id, key, {columns_of_twin}) "
+        f"SELECT gen_random_uuid(), 'twin', {columns_of_twin} FROM {table} WHERE key = 'key 8'"
     )
     changes = (
         (changed.replace("%s", "'/x'"), changed.replace("%s", "'/'")),
