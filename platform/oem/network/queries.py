@@ -27,7 +27,6 @@ from kernel.tenancy.models import (
     SchemaState,
     StewardRequest,
     Tenant,
-    UpgradeState,
     Usage,
 )
 from oem.network.models import AT_WORK, Capability, Dealership, DealershipState, Site, Territory
@@ -220,8 +219,6 @@ def city_choices(province: str) -> list[tuple[str, str]]:
 
 # -- the fleet -------------------------------------------------------------------------------------------------
 
-#: Seconds after which an upgrade that says nothing any more was killed.
-SILENT_AFTER = 60
 #: Dealerships that a page names at most; the command names all.
 NAMED_AT_MOST = 100
 
@@ -230,7 +227,7 @@ def fleet() -> dict[str, Any]:
     """Where the schemas of the network stand, by the ledger alone.
 
     `release` (this one), `current`, `behind` and `fenced` (numbers), `members` (not current ones, with `name`,
-    `slug`, `state` and `reason`, at most NAMED_AT_MOST), `run` (the last upgrade with `percent`, or None), `runs` (the
+    `slug`, `state` and `reason`, at most NAMED_AT_MOST), `run` (the last upgrade, or None), `runs` (the
     last ten), `asked` (whether an upgrade waits for the steward). Times in UTC.
     """
     current = Q()
@@ -248,11 +245,6 @@ def fleet() -> dict[str, Any]:
         for state in behind.order_by("-error", "schema_name")[:NAMED_AT_MOST]
     ]
     runs = list(FleetUpgrade.objects.all()[:10])
-    for run in runs:
-        run.silent = (  # type: ignore[attr-defined]  # what a page shows beside it
-            run.state == UpgradeState.RUNNING and (clock.now() - run.seen_at).total_seconds() > SILENT_AFTER
-        )
-        run.percent = 100 * (run.done + run.failed) // max(run.schemas, 1)  # type: ignore[attr-defined]  # likewise
     fenced = behind.exclude(error="").count()
     return {
         "release": RELEASE,

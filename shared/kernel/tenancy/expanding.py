@@ -144,4 +144,4 @@ def _of_column(rest: str, release: Release) -> Iterator[str]:
 
 def _is_wider(old: str, size: str | None) -> bool:
     match = re.fullmatch(r"varchar\((\d+)\)", old)
-    return bool(match) and (size is None or int(size) >= int(match[1]))  # type: ignore[index]  # bool(match) says so
+    return match is not None and (size is None or int(size) >= int(match[1]))

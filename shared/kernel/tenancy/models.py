@@ -1,11 +1,14 @@
 """The directory of the network (schema `public`): who is there, under which host, and what the steward does."""
 
+from datetime import timedelta
+
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 from django_tenants.models import DomainMixin, TenantMixin
 
+from kernel import clock
 from kernel.ids import new_id
 from kernel.tenancy.grants import Grants
 from kernel.tenancy.limits import BOUNDS
@@ -247,6 +250,10 @@ class UpgradeState(models.TextChoices):
     STOPPED = "stopped", _("Stopped")
 
 
+#: An upgrade that says nothing any more for so long was killed.
+SILENT_AFTER = timedelta(seconds=60)
+
+
 class FleetUpgrade(models.Model):
     """One run that brought the schemas of the network to a release: what a page shows while it goes on."""
 
@@ -267,6 +274,16 @@ class FleetUpgrade(models.Model):
 
     class Meta:
         ordering = ["-started_at"]
+
+    @property
+    def silent(self) -> bool:
+        """Whether it says that it runs and was not heard of for SILENT_AFTER: it was killed."""
+        return self.state == UpgradeState.RUNNING and clock.now() - self.seen_at > SILENT_AFTER
+
+    @property
+    def percent(self) -> int:
+        """How far it is, of a hundred."""
+        return 100 * (self.done + self.failed) // max(self.schemas, 1)
 
 
 class Move(models.Model):
