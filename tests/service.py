@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from dealer.customers import actions as customers
 from dealer.customers.models import Customer, Vehicle
@@ -58,7 +59,7 @@ def car_of(
         model="XH-HF-26",
         variant=variant,
         plate=plate,
-        delivered_on=delivered_on or (clock.now() - timedelta(days=365)).date(),
+        delivered_on=delivered_on or timezone.localdate(clock.now()) - timedelta(days=365),
     )
     customers.set_party(actor=actor, vehicle=vehicle, customer=customer, since=vehicle.delivered_on, role="owner")
     return customer, vehicle

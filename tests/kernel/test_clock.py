@@ -1,11 +1,14 @@
 """The kernel clock, and who may set it."""
 
+import re
 from datetime import UTC, date, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 
 from kernel import clock
 
+ROOT = Path(__file__).resolve().parents[2]
 THEN = datetime(2025, 3, 1, 23, 30, tzinfo=UTC)
 
 
@@ -63,3 +66,16 @@ def test_today_depends_on_the_zone():
     with clock.history(THEN, permit_of("kernel.testing")):
         assert clock.today("Asia/Shanghai") == date(2025, 3, 2)
         assert clock.today(UTC) == date(2025, 3, 1)
+
+
+def test_a_day_is_never_the_day_in_greenwich():
+    """`now().date()` is yesterday until eight in the morning in China; a day is asked for with a zone."""
+    wrong = re.compile(r"\bclock\.now\(\)(?: [-+] timedelta\([^()]*\)\))?\.date\(\)|\b(?:at|_at)\.date\(\)")
+    found = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for folder in ("platform", "tenants", "sync", "shared", "deploy/dealernet/proofs", "tests")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if wrong.search(line) and path != Path(__file__)
+    ]
+    assert found == []

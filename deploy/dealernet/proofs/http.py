@@ -25,6 +25,7 @@ from django.db import connection
 from django.test import Client
 from django.test.client import ClientHandler
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
 
 from dealernet.proofs import Result
 from dealernet.proofs.network import Living, World
@@ -597,7 +598,9 @@ def _filled(given: Any, living: Living) -> Any:
     from kernel import clock
 
     given = re.sub(
-        r"\{today([+-]\d+)?\}", lambda m: (clock.now() + timedelta(days=int(m[1] or 0))).date().isoformat(), given
+        r"\{today([+-]\d+)?\}",
+        lambda m: (timezone.localdate(clock.now()) + timedelta(days=int(m[1] or 0))).isoformat(),
+        given,
     )
     if given == "{checklist}":
         return living["checklist"].split(",")

@@ -15,6 +15,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
+from django.utils import timezone
+
 from kernel.tenancy.bindings import Owner, bound
 from kernel.testing.network import PASSWORD, Network, Side
 
@@ -828,10 +830,10 @@ def _ended(side: Side, living: Living, manager: Any) -> None:
 
 
 def _day(offset: int) -> date:
-    """A day so many days from today."""
+    """A day so many days from today, as the calendars on the walls have it."""
     from kernel import clock
 
-    return (clock.now() + timedelta(days=offset)).date()
+    return timezone.localdate(clock.now()) + timedelta(days=offset)
 
 
 def _png(width: int, height: int, *, hidden: str) -> bytes:

@@ -8,6 +8,7 @@ from datetime import date
 from uuid import UUID
 
 from django.db.models import Prefetch, QuerySet
+from django.utils import timezone
 
 from kernel.accounts.access import find
 from kernel.accounts.models import User
@@ -98,7 +99,7 @@ def lines_of(claim: Claim, revision: int | None = None) -> list[ClaimLine]:
 
 def pack_for(claim: Claim) -> rules.Pack:
     """The rules by which the newest revision is judged: those in force when the repair began."""
-    return rules.pack_on(claim.repair_opened_on or claim.submitted_at.date())
+    return rules.pack_on(claim.repair_opened_on or timezone.localdate(claim.submitted_at))
 
 
 def suggestions_for(claim: Claim, lines: list[ClaimLine], pack: rules.Pack | None = None) -> list[rules.Suggestion]:

@@ -15,6 +15,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
 from django.db.models import F
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -268,7 +269,7 @@ def _birthday(value: Any) -> date | None:
             raise Invalid([FieldError("birthday", "date", message)]) from None
     if not isinstance(value, date) or isinstance(value, datetime):
         raise Invalid({"birthday": _("Enter the birthday as year-month-day, for example 1985-03-21.")}, code="date")
-    if not OLDEST_BIRTHDAY <= value <= clock.now().date():
+    if not OLDEST_BIRTHDAY <= value <= timezone.localdate(clock.now()):
         raise Invalid({"birthday": _("A birthday lies between 1900 and today. Check the year.")}, code="birthday")
     return value
 

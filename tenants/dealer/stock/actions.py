@@ -5,6 +5,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from dealer.stock.models import TRANSITIONS, Movement, MovementKind, StockVehicle, VehicleState
@@ -54,7 +55,7 @@ def receive_vehicle(
         problems["brand"] = FieldError("brand", "required", _("Enter the brand of the car."))
     if list_price is not None and list_price < 0:
         problems["list_price"] = FieldError("list_price", "negative", _("The price must not be below zero."))
-    if arrived_on is not None and arrived_on > clock.now().date() + timedelta(days=1):
+    if arrived_on is not None and arrived_on > timezone.localdate(clock.now()) + timedelta(days=1):
         problems["arrived_on"] = FieldError("arrived_on", "future", _("The day of arrival lies in the future."))
     if problems:
         raise Invalid(problems)
@@ -74,7 +75,7 @@ def receive_vehicle(
         if in_transit or known.state != VehicleState.IN_TRANSIT:
             raise Conflict("vehicle_exists", _("A car with this VIN is in stock already."))
         filled = {name: value for name, value in given.items() if value not in ("", None)}
-        before, after = audit.changes(known, **filled, arrived_on=arrived_on or now.date(), updated_at=now)
+        before, after = audit.changes(known, **filled, arrived_on=arrived_on or timezone.localdate(now), updated_at=now)
         before["state"], after["state"] = move(known, "state", VehicleState.IN_STOCK, TRANSITIONS), known.state
         known.save()
         _movement(known, MovementKind.RECEIVED, actor)
@@ -83,7 +84,7 @@ def receive_vehicle(
     vehicle = StockVehicle(
         vin=vin,
         state=VehicleState.IN_TRANSIT if in_transit else VehicleState.IN_STOCK,
-        arrived_on=None if in_transit else (arrived_on or now.date()),
+        arrived_on=None if in_transit else (arrived_on or timezone.localdate(now)),
         created_at=now,
         updated_at=now,
         **given,

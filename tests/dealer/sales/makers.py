@@ -7,6 +7,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
+from django.utils import timezone
+
 from dealer.sales import actions
 from dealer.sales.models import Lead, Prospect, Quotation, SalesContract
 from dealer.stock.actions import receive_vehicle
@@ -35,8 +37,8 @@ def offer(*, lead_id: UUID | None = None, fence: int = 1, minutes: float = 30, *
         "name": "王小明",
         "phone": PHONE,
         "email": "wang@example.com",
-        "window_from": now.date() + timedelta(days=20),
-        "window_to": now.date() + timedelta(days=60),
+        "window_from": timezone.localdate(now) + timedelta(days=20),
+        "window_to": timezone.localdate(now) + timedelta(days=60),
         "consent_basis": "consent",
         "source": "官网",
     } | fields

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 from tests.dealer.sales.makers import PHONE, offer, offered, prospect, recall
 
 from dealer.sales import actions, envelope, tasks
@@ -100,7 +101,7 @@ def test_the_task_ends_offers_whose_time_is_over(wall, north, south):
 def test_the_nightly_task_derives_temperatures_anew(wall, north):
     with north.bound():
         person = prospect(north.actor("sales_consultant"), likes_brand=True)
-        Prospect.objects.update(intended_on=clock.now().date() + timedelta(days=5))
+        Prospect.objects.update(intended_on=timezone.localdate(clock.now()) + timedelta(days=5))
     tasks.refresh_temperatures(str(north.id))
     with north.bound():
         person.refresh_from_db()

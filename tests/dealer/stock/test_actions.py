@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection, transaction
+from django.utils import timezone
 
 from dealer.stock import actions
 from dealer.stock.models import TRANSITIONS, Movement, StockVehicle, VehicleState
@@ -35,12 +36,14 @@ def test_a_car_comes_in_and_leaves_with_its_buyer(wall, north):
     with north.bound():
         clerk, consultant, buyer = north.actor("stock_clerk"), north.actor("sales_consultant"), uuid4()
         vehicle = received(clerk, series="XH-HF", location="A1")
-        assert (vehicle.state, vehicle.arrived_on) == (VehicleState.IN_STOCK, clock.now().date())
+        assert (vehicle.state, vehicle.arrived_on) == (VehicleState.IN_STOCK, timezone.localdate(clock.now()))
         actions.move_vehicle(actor=clerk, vehicle_id=vehicle.pk, location="B2")
         actions.reserve(actor=consultant, vehicle_id=vehicle.pk, held_for=buyer)
         actions.release_reservation(actor=consultant, vehicle_id=vehicle.pk)
         actions.mark_sold(actor=consultant, vehicle_id=vehicle.pk, held_for=buyer)
-        actions.hand_over(actor=consultant, vehicle_id=vehicle.pk, held_for=buyer, delivered_on=clock.now().date())
+        actions.hand_over(
+            actor=consultant, vehicle_id=vehicle.pk, held_for=buyer, delivered_on=timezone.localdate(clock.now())
+        )
         vehicle.refresh_from_db()
         assert (vehicle.state, vehicle.held_for) == (VehicleState.DELIVERED, buyer)
         assert kinds(vehicle) == ["received", "moved", "reserved", "released", "sold", "delivered"]
@@ -77,7 +80,7 @@ def test_one_vin_is_one_car(wall, north, again):
         ({"vin": ""}, "vin", "vin_empty"),
         ({"brand": " "}, "brand", "required"),
         ({"list_price": Decimal(-1)}, "list_price", "negative"),
-        ({"arrived_on": clock.now().date() + timedelta(days=5)}, "arrived_on", "future"),
+        ({"arrived_on": timezone.localdate(clock.now()) + timedelta(days=5)}, "arrived_on", "future"),
     ],
 )
 def test_a_wrong_car_names_the_field_and_is_not_taken(wall, north, fields, wrong, code):
@@ -127,7 +130,7 @@ def test_undoing_needs_something_to_undo(wall, north):
 
 def test_a_reservation_is_prolonged_and_a_place_noted_once(wall, north):
     with north.bound():
-        clerk, buyer, today = north.actor("stock_clerk"), uuid4(), clock.now().date()
+        clerk, buyer, today = north.actor("stock_clerk"), uuid4(), timezone.localdate(clock.now())
         vehicle = received(clerk, location="A1")
         actions.reserve(actor=clerk, vehicle_id=vehicle.pk, held_for=buyer, until=today)
         held = actions.reserve(actor=clerk, vehicle_id=vehicle.pk, held_for=buyer, until=today + timedelta(days=3))

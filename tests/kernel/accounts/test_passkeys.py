@@ -6,6 +6,7 @@ import tracemalloc
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.authenticator import Authenticator
@@ -317,7 +318,9 @@ def test_a_removed_passkey_signs_nobody_in(wall, north):
 
 def test_a_passkey_satisfies_the_rule_of_a_role(wall, north):
     with north.bound():
-        actions.require_factor(actor=SYSTEM, role="sales_manager", since=clock.now().date() - timedelta(days=1))
+        actions.require_factor(
+            actor=SYSTEM, role="sales_manager", since=timezone.localdate(clock.now()) - timedelta(days=1)
+        )
     client = north.client("sales_manager")
     assert client.get("/leads/")["Location"] == "/account/second-factors/"
     device = device_at(north)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pyotp
 import pytest
 from django.db import connection
+from django.utils import timezone
 from tests.kernel.accounts.factors import (
     SID,
     code_of,
@@ -448,7 +449,7 @@ def test_somebody_at_an_open_page_cannot_try_passwords(wall, north):
 
 def demand(side, role, days=0, by="general_manager"):
     with side.bound():
-        day = clock.now().date() + timedelta(days=days)
+        day = timezone.localdate(clock.now()) + timedelta(days=days)
         return actions.require_factor(actor=side.actor(by), role=role, since=day)
 
 
@@ -561,7 +562,7 @@ def test_the_manager_sets_the_day_on_a_page(wall, north):
     boss = north.client("general_manager")
     page = boss.get("/people/second-factors/")
     assert page.status_code == 200
-    day = (clock.now() + timedelta(days=7)).date()
+    day = timezone.localdate(clock.now()) + timedelta(days=7)
     answer = boss.post("/people/second-factors/", {"sales_manager": day.isoformat()})
     assert answer["Location"] == "/people/second-factors/"
     with north.bound():
@@ -582,7 +583,7 @@ def test_the_manager_sets_the_day_on_a_page(wall, north):
 
 def test_only_a_general_manager_sets_the_rule_of_general_managers(wall, north):
     it = north.client("it_admin")
-    day = clock.now().date().isoformat()
+    day = timezone.localdate(clock.now()).isoformat()
     it.post("/people/second-factors/", {"general_manager": day, "technician": day})
     with north.bound():
         assert set(queries.factor_days()) == {"technician"}
