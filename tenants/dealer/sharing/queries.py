@@ -7,6 +7,7 @@ from uuid import UUID, uuid5
 
 from django.db.models import Count, Prefetch, Q, QuerySet
 
+from dealer.organisation.queries import profile
 from dealer.sharing.models import Agreement, AgreementState, Disclosure, Grant, LevelChange, Reading
 from exchange.gate import Policy
 from exchange.models import Ledger, LedgerState, Payload
@@ -70,6 +71,11 @@ def wire_subject(spec: Spec, subject: UUID, purpose: Purpose) -> UUID:
     car is random and never leaves, so nobody can work it back.
     """
     return uuid5(subject, f"{spec.subject} {purpose}") if spec.subject == "vehicle" else subject
+
+
+def counts_subject(grant: Grant) -> UUID:
+    """The subject of the daily counts of one contract and purpose."""
+    return uuid5(profile().id, f"counts {grant.contract} {grant.purpose}")
 
 
 def current_agreement() -> Agreement | None:
