@@ -21,10 +21,16 @@ def run(args: argparse.Namespace) -> int:
             print(line, flush=True)
 
         steward.bootstrap(say)
-        figures = steward.upgrade({}, say)
+        try:
+            figures = steward.upgrade({}, say)
+        except steward.CanaryFailed as error:
+            say(str(error))
+            return 1
         if figures["schemas"]:
-            say(f"schemas upgraded: {figures['upgraded']}, failed: {figures['failed']}")
-        return 1 if figures["failed"] else 0
+            say(f"schemas upgraded: {figures['upgraded']}, fenced off: {figures['failed']}")
+        if figures["failed"]:
+            say("`dealernet fleet status` says why; the others are served.")
+        return 0
     from dealernet import pooler
 
     steward.run_forever(stop, afterwards=pooler.follow)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from argparse import Namespace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,7 @@ import psycopg2
 import pytest
 from django.db import DatabaseError, connection
 
+from dealernet.commands import steward as command
 from exchange import courier
 from kernel import clock
 from kernel.idempotency.models import StoredAnswer
@@ -102,6 +104,92 @@ def test_a_canary_that_comes_out_unlike_a_new_dealership_stops_the_upgrade(commi
         cursor.execute(f'DROP INDEX "{south.schema}".by_hand')
     assert steward.upgrade({"canary": "nobody"})["upgraded"] == 1
     assert last_run().canary == "north"
+    assert steward.verify() == {}
+
+
+def test_no_upgrade_takes_more_connections_than_the_owner_can_spare(committed, north, next_release):
+    next_release("kernel.idempotency", COLUMN)
+    run = fleet._Run({"connections": 500}, [], fleet.Tally(0), lambda step: None)
+    assert run.connections == fleet.CONNECTIONS
+
+
+# -- at the start of a node ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def prepare(capsys):
+    """What `dealernet up` does first: the steward's exit status and what it said."""
+    asked = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def go() -> tuple[int, str]:
+        status = command.run(Namespace(prepare=True))
+        return status, capsys.readouterr().out
+
+    yield go
+    for number, handler in asked.items():
+        signal.signal(number, handler)
+
+
+def test_a_network_starts_although_one_dealership_is_fenced_off(committed, north, south, next_release, prepare):
+    add_by_hand(south)
+    next_release("kernel.idempotency", COLUMN)
+    status, said = prepare()
+    assert status == 0
+    assert "schemas upgraded: 1, fenced off: 1" in said
+    assert "`dealernet fleet status` says why" in said
+    assert prepare()[0] == 0, "and again"
+
+
+def test_a_network_does_not_start_with_a_release_whose_canary_failed(committed, north, next_release, prepare):
+    add_by_hand(north)
+    next_release("kernel.idempotency", COLUMN)
+    status, said = prepare()
+    assert status == 1
+    assert "north went first and could not be brought to" in said.splitlines()[-1]
+
+
+def test_dealerships_go_on_when_the_manufacturers_schema_is_fenced_off(committed, portal, north, next_release, prepare):
+    with bound(Owner()), connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE oem.{TABLE} ADD note text")
+    next_release("kernel.idempotency", COLUMN)
+    status, said = prepare()
+    assert status == 0
+    assert "the manufacturer's schema is fenced off: " in said
+    directory.forget()
+    assert portal.client().get("/sign-in/").status_code == 503
+    assert north.client().get("/sign-in/").status_code == 200
+    assert has_column(north)
+    with bound(Owner()), connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE oem.{TABLE} DROP note")
+    assert "up to date" in prepare()[1]
+    directory.forget()
+    assert portal.client().get("/sign-in/").status_code == 200
+
+
+def test_a_manufacturers_schema_that_cannot_be_made_is_no_network(committed, monkeypatch):
+    with bound(Owner()), connection.cursor() as cursor:
+        cursor.execute("DROP TABLE oem.django_migrations")
+    with pytest.raises(DatabaseError, match="already exists"):
+        steward.bootstrap()
+
+
+def test_nodes_that_start_at_once_take_turns(committed, next_release):
+    next_release("kernel.idempotency", COLUMN)
+    problems: list[Exception] = []
+
+    def start() -> None:
+        try:
+            steward.bootstrap()
+            steward.upgrade({})
+        except Exception as error:
+            problems.append(error)
+
+    nodes = [threading.Thread(target=start) for _ in range(4)]
+    for node in nodes:
+        node.start()
+    for node in nodes:
+        node.join(60)
+    assert problems == []
     assert steward.verify() == {}
 
 

@@ -8,7 +8,6 @@ ledger row: it is wholly at the old release or wholly at the new one, whatever i
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import logging
 import queue
@@ -17,7 +16,7 @@ import re
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,8 +32,10 @@ from kernel.tenancy.bindings import PUBLIC_SCHEMA, Owner, bound
 from kernel.tenancy.models import FleetUpgrade, Kind, SchemaState, Tenant, UpgradeState
 from kernel.tenancy.rendering import PLACEHOLDER, Script
 from kernel.tenancy.steward import stepping
+from kernel.tenancy.steward.alone import alone
 from kernel.tenancy.steward.ledger import (
     applied_in,
+    fence,
     mark,
     noted,
     noted_as,
@@ -101,28 +102,16 @@ class Leap:
 def upgrade(arguments: dict[str, Any], progress: Progress = lambda step: None) -> dict[str, int]:
     """Bring every schema to this release; one query when nothing is to do.
 
-    `arguments`: `canary` (slug of the dealership that goes first), `connections`. Returns how many schemas were behind,
-    upgraded and failed. Raises CanaryFailed when the first dealership fails; then no other was touched.
+    `arguments`: `canary` (slug of the dealership that goes first), `connections` (at most CONNECTIONS). Returns how
+    many schemas were behind, upgraded and failed. Raises CanaryFailed when the first dealership fails; then
+    no other was touched.
     """
     with bound(Owner()):
         behind = states_behind()
     if not behind:
         return {"schemas": 0, "upgraded": 0, "failed": 0}
-    with _alone():
+    with alone():
         return _upgrade(arguments, progress)
-
-
-@contextlib.contextmanager
-def _alone() -> Iterator[None]:
-    """One upgrade at a time in the whole network: another waits here, and then finds nothing to do. The lock goes with
-    its session, so a killed upgrade holds nobody up."""
-    raw = open_connection()
-    try:
-        with raw.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(hashtextextended('dealernet fleet upgrade', 0))")
-        yield
-    finally:
-        raw.close()
 
 
 def _upgrade(arguments: dict[str, Any], progress: Progress) -> dict[str, int]:
@@ -150,7 +139,7 @@ class _Run:
     def __init__(self, arguments: dict[str, Any], behind: list[SchemaState], tally: Tally, progress: Progress) -> None:
         self.tally = tally
         self.progress = progress
-        self.connections = int(arguments.get("connections") or 0)
+        self.connections = min(int(arguments.get("connections") or 0), CONNECTIONS)
         with bound(Owner()):
             slugs = dict(Tenant.objects.filter(kind=Kind.DEALERSHIP).values_list("schema_name", "slug"))
             self.slugs = slugs
@@ -271,13 +260,6 @@ def _carefully(act: Callable[[], str], state: SchemaState, tally: Tally) -> None
     tally.count(done=not problem)
     if problem:
         fence(state.kind, state.schema_name, problem)
-
-
-def fence(kind: str, schema: str, problem: str) -> None:
-    """Keep a schema from being served by this release, and say why."""
-    with bound(Owner()):
-        SchemaState.objects.filter(schema_name=schema).update(error=problem[:2000])
-        Tenant.objects.filter(schema_name=schema).update(fenced_by=rendering.wanted(kind))
 
 
 def bring_forward(state: SchemaState, how: Leap | None) -> str:

@@ -11,7 +11,8 @@ from psycopg2 import sql
 
 from kernel.release import RELEASE
 from kernel.tenancy import rendering, scripts
-from kernel.tenancy.models import SchemaState
+from kernel.tenancy.bindings import Owner, bound
+from kernel.tenancy.models import SchemaState, Tenant
 
 _PLAIN = re.compile(r"[\w.+:-]*")
 
@@ -85,6 +86,13 @@ def states_behind() -> list[SchemaState]:
     for kind in rendering.KINDS:
         current |= Q(kind=kind, checksum=rendering.wanted(kind))
     return list(SchemaState.objects.exclude(current).defer("rights", "release"))
+
+
+def fence(kind: str, schema: str, problem: str) -> None:
+    """Keep a schema from being served by this release, and say why."""
+    with bound(Owner()):
+        SchemaState.objects.filter(schema_name=schema).update(error=problem[:2000])
+        Tenant.objects.filter(schema_name=schema).update(fenced_by=rendering.wanted(kind))
 
 
 def _text(value: str) -> str:

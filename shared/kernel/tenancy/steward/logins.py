@@ -118,6 +118,8 @@ def create_roles_and_database() -> None:
     admin = superuser("postgres")
     try:
         with admin.cursor() as cursor:
+            # Nodes that start at once take turns; the lock goes with this connection.
+            cursor.execute("SELECT pg_advisory_lock(hashtextextended('dealernet bootstrap', 0))")
             for login in ("owner", "frontdesk", "oem", "courier"):
                 set_up_login(cursor, login, login)
             # No login can lift this limit for itself, so it holds; the owner may, to give it to dealerships' logins.
@@ -138,14 +140,14 @@ def create_roles_and_database() -> None:
             )
             for other in ("postgres", "template1"):
                 cursor.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(other)))
-    finally:
-        admin.close()
-    admin = superuser(name)
-    try:
-        with admin.cursor() as cursor:
-            cursor.execute("ALTER SCHEMA public OWNER TO owner")
-            cursor.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
-            closing.close(cursor)
+        inside = superuser(name)
+        try:
+            with inside.cursor() as cursor:
+                cursor.execute("ALTER SCHEMA public OWNER TO owner")
+                cursor.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
+                closing.close(cursor)
+        finally:
+            inside.close()
     finally:
         admin.close()
 

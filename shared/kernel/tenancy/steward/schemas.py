@@ -2,27 +2,53 @@
 
 from __future__ import annotations
 
+import logging
+
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import DatabaseError, InterfaceError, connection, transaction
 
 from kernel.tenancy import rendering
 from kernel.tenancy.bindings import MANUFACTURER_ID, PORTAL_SCHEMA, PUBLIC_SCHEMA, Owner, bound
 from kernel.tenancy.models import Domain, Kind, State, Tenant
 from kernel.tenancy.rendering import Script
 from kernel.tenancy.steward import stepping
-from kernel.tenancy.steward.ledger import applied_in, mark, noted, noting
+from kernel.tenancy.steward.alone import alone
+from kernel.tenancy.steward.ledger import applied_in, fence, mark, noted, noting
 from kernel.tenancy.steward.logins import create_roles_and_database
 from kernel.tenancy.steward.progress import Progress
 
+log = logging.getLogger(__name__)
+
 
 def bootstrap(progress: Progress = lambda line: None) -> None:
-    """Make an empty cluster a network: logins, database, closed catalogues, schemas `public` and `oem`."""
+    """Make an empty cluster a network: logins, database, closed catalogues, schemas `public` and `oem`.
+
+    Several nodes may start at once: they take turns. A manufacturer's schema that has rows and cannot be brought
+    forward is fenced off with its reason, and the dealerships go on without it.
+    """
     create_roles_and_database()
     progress("logins and database are ready")
-    bring_up_public()
-    progress("the directory is up to date")
-    bring_up_portal()
-    progress("the manufacturer's schema is up to date")
+    with alone():
+        bring_up_public()
+        progress("the directory is up to date")
+        problem = _bring_up_portal_or_fence()
+    progress(
+        f"the manufacturer's schema is fenced off: {problem}" if problem else "the manufacturer's schema is up to date"
+    )
+
+
+def _bring_up_portal_or_fence() -> str:
+    try:
+        bring_up_portal()
+    except (DatabaseError, InterfaceError) as error:
+        with bound(Owner()):
+            lives = bool(applied_in(PORTAL_SCHEMA))
+        if not lives:  # a network that has none yet is not one
+            raise
+        log.exception("the manufacturer's schema could not be brought up")
+        fence(rendering.MANUFACTURER, PORTAL_SCHEMA, str(error).strip())
+        return str(error).strip()
+    return ""
 
 
 def bring_up_public() -> None:
