@@ -31,6 +31,7 @@ from exchange.gate import (
     preview,
     recompute,
 )
+from exchange.law import law_rules as rules_of_place
 from exchange.pseudonyms import Pseudonymiser
 from kernel.contracts import (
     REQUIRABLE,
@@ -43,6 +44,7 @@ from kernel.contracts import (
     ServiceVisit,
     VehicleSale,
     all_contracts,
+    laws,
 )
 
 AT = datetime(2026, 3, 4, 12, tzinfo=UTC)
@@ -615,6 +617,16 @@ def test_one_more_restriction_never_lets_more_out(
     assert narrow.effective <= broad.effective
     assert narrow.sends <= broad.sends
     assert narrow.counted <= (broad.counted or broad.sends)
+    assert lets_no_more_out(narrow.released, broad.released, told.purpose)
+
+
+@given(case=cases(), place=st.sampled_from(["US-MD", *laws.places(), "JP"]))
+def test_the_law_of_a_place_never_lets_more_out(case: tuple[Contract, Policy, Consent | None], place: str) -> None:
+    record, told, consent = case
+    broad = run(case)
+    narrow = run((record, replace(told, law=(*told.law, *rules_of_place(place))), consent))
+    assert narrow.effective <= broad.effective
+    assert narrow.sends <= broad.sends
     assert lets_no_more_out(narrow.released, broad.released, told.purpose)
 
 
