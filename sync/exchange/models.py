@@ -44,7 +44,7 @@ class Ledger(models.Model):
 
     grants = Grants(
         own="ra",
-        own_update=("state", "reason", "applied_at"),
+        own_update=("state", "reason", "applied_at", "subject_label"),
         courier="r",
         courier_update=("state", "delivered_at"),
     )

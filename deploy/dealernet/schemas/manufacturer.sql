@@ -1,7 +1,7 @@
 -- Every schema of the kind "manufacturer", migration by migration.
 -- Recorded from the migrations by `make schemas`; not written by hand.
 -- migrations a12031327ace106ed42bcb03c611a51fdce191837e708c44df4b01f4fb8b79bc
--- structure c5d0d81fcac93fa60ca56d82b2b6b3467dd8222951ca9571820f430f451bffdf
+-- structure 4fc7b8cc4592d9b9dd26d03e4de6fd69cae2a2a0a40232b24f2a0628feed379c
 
 -- migration accounts.0001_initial sql
 CREATE TABLE "accounts_user" ("password" varchar(128) NOT NULL, "last_login" timestamp with time zone NULL, "id" uuid NOT NULL PRIMARY KEY, "login" varchar(64) NOT NULL, "name" varchar(120) NOT NULL, "email" varchar(254) NOT NULL, "phone" varchar(32) NOT NULL, "role" varchar(32) NOT NULL, "language" varchar(8) NOT NULL, "is_active" boolean NOT NULL, "password_changed_at" timestamp with time zone NULL, "invited_at" timestamp with time zone NULL, "retired_at" timestamp with time zone NULL, "last_seen" timestamp with time zone NULL, "created_at" timestamp with time zone DEFAULT (STATEMENT_TIMESTAMP()) NOT NULL);

@@ -16,7 +16,7 @@ from django.utils.translation import pgettext_lazy
 
 from kernel.contracts import ClaimLineKind, ClaimOutcome, Level, VisitKind
 from kernel.ids import new_id
-from kernel.tenancy.grants import Grants
+from kernel.tenancy.grants import DELETABLE, Grants
 
 
 class Kind(models.TextChoices):
@@ -56,6 +56,8 @@ class ServiceVisit(models.Model):
     message_id = models.UUIDField()
     event_at = models.DateTimeField(_("When"))
     recorded_at = models.DateTimeField(db_default=Now())
+
+    grants = DELETABLE
 
     class Meta:
         ordering = ("-event_at", "id")
@@ -148,6 +150,8 @@ class Claim(models.Model):
     decided_at = models.DateTimeField(_("Decided"), null=True)
     recorded_at = models.DateTimeField(db_default=Now())
 
+    grants = DELETABLE
+
     class Meta:
         ordering = ("submitted_at", "id")
         indexes: ClassVar = [
@@ -167,7 +171,7 @@ class Submission(models.Model):
     `record` is what was shared of the contract, in its JSON form; erasure empties it. The id is the message's.
     """
 
-    grants = Grants(own="ra", own_update=("record",))
+    grants = Grants(own="rad", own_update=("record",))
 
     id = models.UUIDField(primary_key=True, editable=False)
     claim = models.ForeignKey(Claim, models.PROTECT, related_name="submissions")
@@ -198,6 +202,8 @@ class ClaimLine(models.Model):
     unit_price = models.DecimalField(_("Price of one"), max_digits=14, decimal_places=2, null=True)
     amount = models.DecimalField(_("Amount"), max_digits=14, decimal_places=2, default=Decimal(0))
 
+    grants = DELETABLE
+
     class Meta:
         ordering = ("claim", "-revision", "position")
         constraints: ClassVar = [
@@ -211,7 +217,7 @@ class ClaimLine(models.Model):
 class Decision(models.Model):
     """The answer to one revision of a claim: one, and never changed. `rule_version` is that of the suggestions."""
 
-    grants = Grants(own="ra")
+    grants = Grants(own="rad")
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     claim = models.ForeignKey(Claim, models.PROTECT, related_name="decisions")
@@ -237,7 +243,7 @@ class Decision(models.Model):
 class DecisionLine(models.Model):
     """The answer to one line. `reason_code` is a `kernel.automotive.warranty.ClaimReason`."""
 
-    grants = Grants(own="ra")
+    grants = Grants(own="rad", own_update=("reason_text",))
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     decision = models.ForeignKey(Decision, models.PROTECT, related_name="lines")

@@ -253,7 +253,7 @@ class Offer(models.Model):
 class Event(models.Model):
     """The timeline of a lead: what happened here and, as it was told, at the dealership."""
 
-    grants = Grants(own="ra")
+    grants = Grants(own="rad", own_update=("text",))
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     number = IdentityField()

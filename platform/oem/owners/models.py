@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from kernel.contracts import Level, Purpose, ReadingFor, ReadingHow, ReadingOf
 from kernel.fields import IdentityField
 from kernel.ids import new_id
-from kernel.tenancy.grants import Grants
+from kernel.tenancy.grants import DELETABLE, Grants
 
 
 class Shared(models.Model):
@@ -52,6 +52,8 @@ class Sale(Shared):
     buyer_kind = models.CharField(max_length=12, blank=True)
     province = models.CharField(_("Province"), max_length=40, blank=True)
 
+    grants = DELETABLE
+
     class Meta:
         ordering = ["-delivered_on", "id"]
         constraints = [models.UniqueConstraint(fields=["dealership", "sale_id"], name="owners_sale_once")]
@@ -87,6 +89,8 @@ class Owner(Shared):
     company_name = models.CharField(max_length=200, blank=True)
     consent_version = models.CharField(max_length=40, blank=True)
 
+    grants = DELETABLE
+
     class Meta:
         ordering = ["-event_at", "id"]
         constraints = [
@@ -118,6 +122,8 @@ class DailyCount(Shared):
     cells = models.JSONField(default=dict)
     #: Null below the floor of 5.
     total = models.PositiveIntegerField(null=True)
+
+    grants = DELETABLE
 
     class Meta:
         ordering = ["-day", "of"]
@@ -156,7 +162,7 @@ class Reading(models.Model):
     recorded_at = models.DateTimeField(db_default=Now())
     message = models.UUIDField(null=True)
 
-    grants = Grants(own="ra", own_update=("message",))
+    grants = Grants(own="ra", own_update=("message", "asked"))
 
     class Meta:
         ordering = ["-number"]

@@ -62,7 +62,7 @@ class Ask(models.Model):
     answered_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
 
-    grants = Grants(own="ra", own_update=("state", "may", "area", "until", "answered_at", "ended_at"))
+    grants = Grants(own="ra", own_update=("state", "may", "area", "until", "answered_at", "ended_at", "reason"))
 
     class Meta:
         ordering = ("-asked_at", "id")

@@ -41,7 +41,8 @@ class Entry(models.Model):
     origin = models.CharField(max_length=8, choices=Origin.choices)
     request_id = models.CharField(max_length=64, blank=True)
 
-    grants = Grants(own="ra")
+    #: Erasing a person empties what a row quotes; who did what to which record, and when, nobody changes.
+    grants = Grants(own="ra", own_update=("object_label", "before", "after", "note"))
 
     class Meta:
         ordering = ("-at", "-number")

@@ -245,7 +245,9 @@ class Consent(models.Model):
     withdrawn_by_name = models.CharField(max_length=120, blank=True)
     recorded_at = models.DateTimeField(db_default=Now())
 
-    grants = Grants(own="ra", own_update=("withdrawn_at", "withdrawn_means", "withdrawn_note", "withdrawn_by_name"))
+    grants = Grants(
+        own="ra", own_update=("withdrawn_at", "withdrawn_means", "withdrawn_note", "withdrawn_by_name", "evidence")
+    )
 
     class Meta:
         ordering = ("-given_at", "-recorded_at", "id")

@@ -128,7 +128,7 @@ class LevelChange(models.Model):
     note = models.CharField(max_length=300, blank=True)
     recorded_at = models.DateTimeField(db_default=Now())
 
-    grants = Grants(own="ra")
+    grants = Grants(own="ra", own_update=("note",))
 
     class Meta:
         ordering = ("-number",)

@@ -97,7 +97,7 @@ class MovementKind(models.TextChoices):
 class Movement(models.Model):
     """One step of a car through the stock (R-INV-03). Rows are added and read, never changed. Tier: dealership."""
 
-    grants: ClassVar[Grants] = Grants(own="ra")
+    grants: ClassVar[Grants] = Grants(own="ra", own_update=("note",))
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     vehicle = models.ForeignKey(StockVehicle, models.PROTECT, related_name="movements")

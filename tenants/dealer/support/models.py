@@ -94,6 +94,7 @@ class Access(models.Model):
     grants = Grants(
         own="ra",
         own_update=(
+            "reason",
             "state",
             "may",
             "area",
@@ -150,7 +151,7 @@ class Act(models.Model):
     request_id = models.CharField(max_length=64, blank=True)
     status = models.PositiveSmallIntegerField(null=True)
 
-    grants = Grants(own="ra", own_update=("status",))
+    grants = Grants(own="ra", own_update=("status", "path"))
 
     class Meta:
         ordering = ("-number",)

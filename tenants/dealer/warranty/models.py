@@ -140,7 +140,7 @@ class Decision(models.Model):
     counts = models.BooleanField(default=True)
     recorded_at = models.DateTimeField(db_default=Now())
 
-    grants = Grants(own="ra")
+    grants = Grants(own="ra", own_update=("lines",))
 
     class Meta:
         ordering = ("-revision", "-decided_at")

@@ -1,0 +1,1 @@
+"""What is known about persons, where it stands, and how it is erased everywhere."""
