@@ -10,15 +10,26 @@ import os
 import signal
 import threading
 from collections import Counter
+from collections.abc import Callable
 
 VARIABLE = "DEALERNET_KILL_AT"
 
 _lock = threading.Lock()
 _reached: Counter[str] = Counter()
+_watcher: Callable[[str], None] | None = None
+
+
+def watch(watcher: Callable[[str], None] | None) -> None:
+    """Have every point that this process reaches told to `watcher`, which may strike something else there: a
+    connection, the database. None ends it."""
+    global _watcher
+    _watcher = watcher
 
 
 def reached(name: str) -> None:
     """Say that this point is reached; does not return when it is the one to die at."""
+    if _watcher is not None:
+        _watcher(name)
     wanted = os.environ.get(VARIABLE)
     if not wanted:
         return

@@ -20,6 +20,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from exchange import hints
+from kernel.checkpoints import reached
 from kernel.tenancy import rendering
 from kernel.tenancy.bindings import PORTAL_SCHEMA, Courier, bound
 from kernel.tenancy.models import Kind, State, Tenant
@@ -81,10 +82,12 @@ def carry_in_turns(
     waiting, carried = deque(senders), 0
     while waiting and time.monotonic() < end:
         sender = waiting.popleft()
-        done, reached = _carry_batch(sender, everyone)
+        done, receivers = _carry_batch(sender, everyone)
+        reached("courier.committed")
         carried += done
-        for receiver in reached:
+        for receiver in receivers:
             hints.wake_receiver(receiver)
+            reached("courier.receiver hinted")
         if done == BATCH:
             waiting.append(sender)
     return carried, {sender.id for sender in waiting}
@@ -95,6 +98,7 @@ def _carry_batch(sender: Party, everyone: dict[UUID, Party]) -> tuple[int, set[U
         cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))", [f"courier {sender.id}"])
         if not cursor.fetchone()[0]:
             return 0, set()
+        reached("courier.locked")
         cursor.execute(
             f'SELECT id, receiver FROM "{sender.schema}".exchange_ledger WHERE state = %s AND receiver = ANY(%s) '
             f"ORDER BY number LIMIT %s FOR UPDATE",
@@ -103,6 +107,7 @@ def _carry_batch(sender: Party, everyone: dict[UUID, Party]) -> tuple[int, set[U
         by_receiver: dict[UUID, list[UUID]] = defaultdict(list)
         for message, receiver in cursor.fetchall():
             by_receiver[receiver].append(message)
+        reached("courier.selected")
         done = 0
         for receiver_id, messages in by_receiver.items():
             receiver = everyone[receiver_id]
@@ -112,17 +117,20 @@ def _carry_batch(sender: Party, everyone: dict[UUID, Party]) -> tuple[int, set[U
                 f"ON CONFLICT (id) DO NOTHING",
                 [sender.id, messages],
             )
+            reached("courier.inbox written")
             cursor.execute(
                 f'INSERT INTO "{receiver.schema}".exchange_inboxpayload (id, body) '
                 f'SELECT id, body FROM "{sender.schema}".exchange_payload WHERE id = ANY(%s) '
                 f"ON CONFLICT (id) DO NOTHING",
                 [messages],
             )
+            reached("courier.payloads written")
             cursor.execute(
                 f'UPDATE "{sender.schema}".exchange_ledger SET state = %s, delivered_at = clock_timestamp() '
                 f"WHERE id = ANY(%s)",
                 ["delivered", messages],
             )
+            reached("courier.marked")
             done += len(messages)
         return done, set(by_receiver)
 
@@ -156,7 +164,9 @@ def senders_with_mail(everyone: dict[UUID, Party]) -> tuple[list[Party], datetim
         cursor.execute("SELECT clock_timestamp()")
         looked_at = cursor.fetchone()[0]
         cursor.execute(" UNION ALL ".join(parts))
-        return [everyone[row[0]] for row in cursor.fetchall()], looked_at
+        found = [everyone[row[0]] for row in cursor.fetchall()]
+    reached("courier.looked")
+    return found, looked_at
 
 
 def receivers_left_waiting(everyone: dict[UUID, Party]) -> list[UUID]:
@@ -182,6 +192,7 @@ def mark_drained(senders: list[Party], looked_at: datetime) -> None:
                 f"SET drained_at = excluded.drained_at WHERE w.drained_at < excluded.drained_at",
                 [dealers, looked_at],
             )
+        reached("courier.watermarked")
 
 
 def sweep(*, watermarks: bool = True, seconds: float = math.inf) -> int:

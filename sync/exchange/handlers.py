@@ -15,6 +15,7 @@ from uuid import UUID
 from django.db.models.functions import Now
 
 from exchange.models import Ledger, LedgerState
+from kernel.checkpoints import reached
 from kernel.contracts import Contract, Level, Purpose, Receipt, ReceiptOutcome
 from kernel.tenancy.bindings import Portal, current
 
@@ -90,3 +91,4 @@ def receipts_arrive(messages: list[Received]) -> None:
             reason=receipt.reason or "",
             applied_at=Now() if receipt.outcome == ReceiptOutcome.APPLIED else None,
         )
+        reached("receipt.marked")

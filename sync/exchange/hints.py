@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from kombu import Connection
 from kombu.simple import SimpleQueue
 
+from kernel.checkpoints import reached
 from kernel.tenancy import turns
 from kernel.tenancy.bindings import MANUFACTURER_ID
 
@@ -79,7 +80,9 @@ class _WakeCourier:
     sender: UUID
 
     def __call__(self) -> None:
+        reached("hint.committed")
         _quietly(lambda: _queue().put({"sender": str(self.sender)}, serializer="json"))
+        reached("hint.sent")
 
 
 def after_commit_wake_courier(sender: UUID) -> None:

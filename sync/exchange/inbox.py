@@ -23,6 +23,7 @@ from kernel import clock
 from kernel.accounts.actors import EXCHANGE, Actor
 from kernel.accounts.roles import Right
 from kernel.audit import record as audit
+from kernel.checkpoints import reached
 from kernel.contracts import ContractError, Level, Purpose, Receipt, ReceiptOutcome, RecordError, by_name
 from kernel.errors import Conflict, Missing
 from kernel.tenancy.bindings import own_id
@@ -74,6 +75,7 @@ def drain(*, before: datetime | None = None) -> int:
     applied = 0
     while True:
         tried, done = _drain_batch(before)
+        reached("inbox.committed")
         applied += done
         if tried < BATCH or not done:
             return applied
@@ -101,18 +103,23 @@ def take_a_turn(seconds: float) -> bool:
 def _drain_batch(before: datetime | None) -> tuple[int, int]:
     if not take_turn():
         return 0, 0
+    reached("inbox.turn taken")
     with connection.cursor() as cursor:
         cursor.execute(_NEXT, [before, before, BATCH])
         ids = [row[0] for row in cursor.fetchall()]
     rows = sorted(Inbox.objects.filter(id__in=ids), key=lambda row: row.number)
     bodies = dict(InboxPayload.objects.filter(id__in=ids).values_list("id", "body"))
+    reached("inbox.selected")
     blocked: set[tuple[UUID, UUID]] = set()
     done: list[Inbox] = []
     for _contract, run in groupby(rows, key=lambda row: row.contract):
         done += _apply_run([row for row in run if (row.sender, row.subject) not in blocked], bodies, blocked)
+        reached("inbox.handled")
     # When it was done, as the database knows it: a clock that is set to the past (kernel.clock) does not move this.
     Inbox.objects.filter(id__in=[row.id for row in done]).update(state=InboxState.APPLIED, applied_at=Now(), reason="")
+    reached("inbox.marked")
     _answer(done, ReceiptOutcome.APPLIED)
+    reached("inbox.answered")
     return len(rows), len(done)
 
 
@@ -176,6 +183,7 @@ def _received(row: Inbox, body: object) -> Received:
 def _park(row: Inbox, detail: str) -> None:
     log.error("exchange: parked %s %s: %s", row.contract, row.id, detail)
     Inbox.objects.filter(id=row.id).update(state=InboxState.PARKED, reason="unknown_contract", detail=detail[:2000])
+    reached("inbox.parked")
 
 
 def _failed(row: Inbox, problem: Exception) -> None:
@@ -188,8 +196,10 @@ def _failed(row: Inbox, problem: Exception) -> None:
     Inbox.objects.filter(id=row.id).update(
         state=state, reason=reason[:60], detail=detail[:2000], attempts=row.attempts + 1
     )
+    reached("inbox.failure noted")
     if state == InboxState.REFUSED:
         _answer([row], ReceiptOutcome.REFUSED, reason)
+        reached("inbox.refusal answered")
 
 
 def _answer(rows: list[Inbox], outcome: ReceiptOutcome, reason: str | None = None) -> None:
@@ -214,6 +224,7 @@ def retry(message_id: UUID, *, actor: Actor) -> Inbox:
     """Let a refused or parked message be tried again. Raises Missing, Conflict."""
     row = _stuck(message_id, actor)
     Inbox.objects.filter(id=row.id).update(state=InboxState.RECEIVED, attempts=0)
+    reached("retry.marked")
     audit(actor=actor, action="exchange.retry", obj=row, before={"state": row.state, "reason": row.reason})
     return row
 
@@ -223,7 +234,9 @@ def skip(message_id: UUID, *, reason: str, actor: Actor) -> Inbox:
     """Leave a refused or parked message aside for good, with a reason that the sender is told."""
     row = _stuck(message_id, actor)
     Inbox.objects.filter(id=row.id).update(state=InboxState.SKIPPED, reason="skipped", detail=reason[:2000])
+    reached("skip.marked")
     _answer([row], ReceiptOutcome.SKIPPED, reason[:200])
+    reached("skip.answered")
     audit(actor=actor, action="exchange.skip", obj=row, before={"state": row.state, "reason": row.reason}, note=reason)
     return row
 

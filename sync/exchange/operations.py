@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db import connection
 
 from exchange.courier import _COLUMNS, Party, parties
+from kernel.checkpoints import reached
 from kernel.tenancy.bindings import Courier, Dealer, Portal, bound
 from kernel.tenancy.models import Move, Tenant
 
@@ -144,6 +145,7 @@ def replay() -> int:
                     f"ON CONFLICT (id) DO NOTHING",
                     [receiver.id, sent],
                 )
+                reached("replay.payloads written")
                 cursor.execute(
                     f'INSERT INTO "{receiver.schema}".exchange_inbox (sender, {_COLUMNS}) '
                     f'SELECT %s, {_COLUMNS} FROM "{sender.schema}".exchange_ledger '
@@ -153,6 +155,7 @@ def replay() -> int:
                     [sender.id, receiver.id, sent],
                 )
                 new += cursor.rowcount
+                reached("replay.written")
     return new
 
 

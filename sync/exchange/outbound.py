@@ -21,6 +21,7 @@ from exchange.models import Ledger, LedgerState, Payload
 from exchange.pseudonyms import Pseudonymiser
 from kernel import clock
 from kernel.accounts.actors import Actor
+from kernel.checkpoints import reached
 from kernel.contracts import Contract, Level, Purpose
 from kernel.tenancy import keys
 from kernel.tenancy.bindings import own_id
@@ -54,6 +55,7 @@ def release(
     """
     # What is allowed is judged now, when it leaves, and not when it happened: a consent may have ended in between.
     decision = decide(record, policy, consent, at=clock.now(), pseudonymiser=pseudonymiser())
+    reached("release.decided")
     return _record(
         record,
         to=to,
@@ -133,9 +135,12 @@ def _record(
         actor_name=actor.name[:120],
         event_at=event_at,
     )
+    reached("release.numbered")
     row.save(force_insert=True)
+    reached("release.written")
     if body is not None:
         Payload.objects.create(id=row.id, salt=salt, body=body)
+        reached("release.payload written")
         hints.after_commit_wake_courier(own_id())
     return row
 
@@ -168,6 +173,9 @@ def stop_undelivered(*, contract: str, purpose: Purpose, reason: str, messages: 
     if messages is not None:
         waiting = waiting.filter(id__in=list(messages))
     rows = list(waiting.select_for_update().values_list("id", flat=True))
+    reached("stop.locked")
     Ledger.objects.filter(id__in=rows).update(state=LedgerState.STOPPED, reason=reason[:200])
+    reached("stop.marked")
     Payload.objects.filter(id__in=rows).delete()
+    reached("stop.payloads dropped")
     return len(rows)

@@ -21,6 +21,7 @@ from exchange.gate import Policy
 from exchange.models import Ledger
 from kernel import clock
 from kernel.accounts.actors import SYSTEM, Actor
+from kernel.checkpoints import reached
 from kernel.contracts import (
     DailyCounts,
     Level,
@@ -68,6 +69,7 @@ def send_counts(*, actor: Actor, contract: str, purpose: str, day: date) -> Ledg
     )
     if grant is None or CountReport.objects.filter(contract=contract, purpose=purpose, day=day).exists():
         return None
+    reached("counts.locked")
     flow = FLOWS[contract]
     rows = list(
         Disclosure.objects.filter(contract=contract, purpose=purpose, day=day, counted=True).values("dimension")
@@ -92,5 +94,7 @@ def send_counts(*, actor: Actor, contract: str, purpose: str, day: date) -> Ledg
         event_at=clock.now(),
         label=f"{contract} {day.isoformat()}",
     )
+    reached("counts.released")
     CountReport.objects.create(contract=contract, purpose=purpose, day=day, ledger_id=row.id)
+    reached("counts.noted")
     return row
