@@ -133,6 +133,7 @@ def _present(world: World) -> Iterator[tuple[str, Story]]:
     cars = [("today", at(today.date(), hour), "") for hour in (9.5, 11, 14, 15.5, 16.5)]
     cars += [("today", today - timedelta(hours=hours), "") for hours in (20, 3)]
     cars += [("today", at(today.date() + timedelta(days=1), hour), "") for hour in (9, 10.5, 14)]
+    cars += [("overnight", at(today.date() - timedelta(days=1), hour), "stays") for hour in (14.5, 16)]
     cars += [("claim", at(today.date() - timedelta(days=days), 10), "waiting") for days in (6, 8)]
     cars += [("claim", at(today.date() - timedelta(days=10), 11), "sent_back")]
     for home, slug in enumerate(SLUGS):

@@ -59,6 +59,10 @@ SERVICE_WISHES = ("常规保养", "首保", "保养，顺便检查刹车", "保�
 WEAR = (("3501", "前制动片"), ("3101", "轮胎"), ("8104", "空调滤芯"), ("5202", "雨刮片"), ("3601", "12V 蓄电池"))
 
 
+#: Hours that a car stays whose parts have to come.
+WAITS_FOR_PARTS = 60
+
+
 @dataclass(frozen=True)
 class Owned:
     """A car with its owner at a dealership. `km` was read on the day of delivery, or on `known_on`."""
@@ -117,14 +121,15 @@ def visits(
 
 
 def _visit(world: World, key: str, owned: Owned, visit: Visit, *, fate: str = "") -> Steps:
-    """One visit. `fate`: what becomes of its claim ("waiting", "sent_back"), instead of chance."""
+    """One visit. `fate`, instead of chance: what becomes of its claim ("waiting", "sent_back"), or that the car stays
+    in the workshop until parts come ("stays")."""
     rng = world.rng(key, "visit", visit.number)
     side = world.sides[owned.slug]
     adviser, technician = side.one(Role.SERVICE_ADVISER, rng), side.one(Role.TECHNICIAN, rng)
     age = (visit.at.date() - owned.delivered).days
     covered = age < WARRANTY_DAYS and visit.km < WARRANTY_KM
     claim = covered and visit.kind != "accident" and rng.random() < CLAIMS * (1.6 if visit.kind == "repair" else 0.6)
-    claim = claim or bool(fate)
+    claim = fate != "stays" and (claim or bool(fate))
     repair = cars.repair_of(rng, owned.brand, owned.series)
     prefix = f"visit-{visit.number}/"
     complaint = rng.choice(COMPLAINTS.get(repair.system, COMPLAINTS["electrics"]))
@@ -133,6 +138,7 @@ def _visit(world: World, key: str, owned: Owned, visit: Visit, *, fate: str = ""
         wish = "前杠剐蹭，走保险维修。"
     told = [wish, complaint] if claim and visit.kind == "maintenance" else [wish]
     lasts = rng.uniform(1.2, 4) if visit.kind == "maintenance" else rng.uniform(3, 30)
+    lasts += WAITS_FOR_PARTS if fate == "stays" else 0
     minutes = int(lasts * 60) // 30 * 30 or 60
     order_at = visit.at + timedelta(minutes=rng.randint(-10, 25))
     promised = order_at + timedelta(hours=lasts + rng.uniform(0.5, 3))
