@@ -222,6 +222,8 @@ WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 WHITENOISE_SKIP_COMPRESS_EXTENSIONS = ("map", "png", "jpg", "webp", "woff2", "gz", "br")
 MEDIA_ROOT = DATA_DIR / "files"
+# The signed heads of every ledger, one file a day (exchange.chain.signing); take copies to another place.
+LEDGER_HEADS = DATA_DIR / "ledger-heads"
 
 CACHES = {
     "default": {

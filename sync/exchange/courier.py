@@ -1,8 +1,9 @@
 """The courier: carries messages from ledgers to inboxes under a login that sees the mailbox tables only.
 
 Per sender under a lock, in the order of recording (which is the order within each subject), in batches, each in
-one transaction: insert into the receiver's inbox (a known id has no effect), mark delivered. Killed anywhere, it
-repeats or continues; it never decides by "the last number I saw".
+one transaction: give what is new its place in the chain (exchange.chain), insert what has one into the receiver's
+inbox (a known id has no effect), mark delivered. Nothing leaves without a place. Killed anywhere, it repeats or
+continues; it never decides by "the last number I saw".
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from exchange import hints
+from exchange.chain import anchors, sealing
 from kernel.checkpoints import reached
 from kernel.tenancy import rendering
 from kernel.tenancy.bindings import PORTAL_SCHEMA, Courier, bound
@@ -38,6 +40,8 @@ SWEEP_EVERY = 2.0
 HINT_AGAIN_AFTER = 3
 #: Seconds between watermarks of a sender whose mailbox is empty.
 WATERMARK_EVERY = 5.0
+#: Seconds between looks for chains whose head has not been anchored for an hour, or not been signed today.
+ANCHORS_EVERY = 60.0
 
 
 @dataclass(frozen=True)
@@ -82,26 +86,29 @@ def carry_in_turns(
     waiting, carried = deque(senders), 0
     while waiting and time.monotonic() < end:
         sender = waiting.popleft()
-        done, receivers = _carry_batch(sender, everyone)
+        done, receivers, more = _carry_batch(sender, everyone)
         reached("courier.committed")
         carried += done
         for receiver in receivers:
             hints.wake_receiver(receiver)
             reached("courier.receiver hinted")
-        if done == BATCH:
+        if more:
             waiting.append(sender)
     return carried, {sender.id for sender in waiting}
 
 
-def _carry_batch(sender: Party, everyone: dict[UUID, Party]) -> tuple[int, set[UUID]]:
+def _carry_batch(sender: Party, everyone: dict[UUID, Party]) -> tuple[int, set[UUID], bool]:
+    """How many messages were carried, to whom, and whether there may be more to seal or to carry."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))", [f"courier {sender.id}"])
         if not cursor.fetchone()[0]:
-            return 0, set()
+            return 0, set(), False
         reached("courier.locked")
+        sealed, head = sealing.seal_batch(cursor, sender.schema)
+        reached("courier.sealed")
         cursor.execute(
-            f'SELECT id, receiver FROM "{sender.schema}".exchange_ledger WHERE state = %s AND receiver = ANY(%s) '
-            f"ORDER BY number LIMIT %s FOR UPDATE",
+            f'SELECT id, receiver FROM "{sender.schema}".exchange_ledger '
+            f"WHERE state = %s AND seal IS NOT NULL AND receiver = ANY(%s) ORDER BY number LIMIT %s FOR UPDATE",
             ["recorded", list(everyone), BATCH],
         )
         by_receiver: dict[UUID, list[UUID]] = defaultdict(list)
@@ -132,7 +139,10 @@ def _carry_batch(sender: Party, everyone: dict[UUID, Party]) -> tuple[int, set[U
             )
             reached("courier.marked")
             done += len(messages)
-        return done, set(by_receiver)
+        if head is not None and head.number % anchors.EVERY == 0:
+            anchors.put(cursor, sender, head, [everyone[id_] for id_ in by_receiver])
+            reached("courier.anchored")
+        return done, set(by_receiver), BATCH in (done, sealed)
 
 
 def hold_turn(everyone: dict[UUID, Party]) -> None:
@@ -155,9 +165,11 @@ def give_turn_back(everyone: dict[UUID, Party]) -> None:
 
 
 def senders_with_mail(everyone: dict[UUID, Party]) -> tuple[list[Party], datetime]:
-    """The members in whose ledger something waits, and the time of that look. One question for all of them."""
+    """The members in whose ledger something waits for its place or its delivery, and the time of that look. One
+    question for all of them."""
     parts = [
-        f"SELECT '{p.id}'::uuid WHERE EXISTS (SELECT 1 FROM \"{p.schema}\".exchange_ledger WHERE state = 'recorded')"
+        f"SELECT '{p.id}'::uuid WHERE EXISTS (SELECT 1 FROM \"{p.schema}\".exchange_ledger WHERE state = 'recorded') "
+        f'OR EXISTS (SELECT 1 FROM "{p.schema}".exchange_ledger WHERE seal IS NULL)'
         for p in everyone.values()
     ]
     with connection.cursor() as cursor:
@@ -225,7 +237,7 @@ def _in_parts(everyone: dict[UUID, Party]) -> Iterator[dict[UUID, Party]]:
 
 def run_forever(stop: Callable[[], bool]) -> None:
     """The courier's loop: at once on a hint, everything every SWEEP_EVERY seconds."""
-    swept_at = marked_at = 0.0
+    swept_at = marked_at = anchored_at = 0.0
     more: set[UUID] = set()
     while not stop():
         try:
@@ -242,6 +254,10 @@ def run_forever(stop: Callable[[], bool]) -> None:
                 sweep(watermarks=marks, seconds=TURN_SECONDS)
                 swept_at = now
                 marked_at = now if marks else marked_at
+            if now - anchored_at > ANCHORS_EVERY:
+                with bound(Courier()):
+                    anchors.anchor_what_is_due(parties())
+                anchored_at = now
         except Exception:
             log.exception("courier: pass failed")
             time.sleep(1)

@@ -9,11 +9,28 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from exchange.chain.models import Anchor, Check, Seal
 from kernel.contracts import Level, Purpose
 from kernel.fields import IdentityField
 from kernel.ids import new_id
 from kernel.moving.rules import Moves
 from kernel.tenancy.grants import Grants
+
+__all__ = [
+    "INBOX_TRANSITIONS",
+    "LEDGER_TRANSITIONS",
+    "Anchor",
+    "Check",
+    "Inbox",
+    "InboxPayload",
+    "InboxState",
+    "Ledger",
+    "LedgerState",
+    "Payload",
+    "Seal",
+    "Subject",
+    "Watermark",
+]
 
 
 class LedgerState(models.TextChoices):
@@ -44,9 +61,9 @@ class Ledger(models.Model):
 
     grants = Grants(
         own="ra",
-        own_update=("state", "reason", "applied_at", "subject_label"),
+        own_update=("state", "reason", "applied_at", "subject_label"),  # erasure blanks the label
         courier="r",
-        courier_update=("state", "delivered_at"),
+        courier_update=("state", "delivered_at", "seal"),
     )
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -76,6 +93,8 @@ class Ledger(models.Model):
     recorded_at = models.DateTimeField(db_default=Now())
     delivered_at = models.DateTimeField(null=True)
     applied_at = models.DateTimeField(null=True)
+    #: The batch of the chain in which the row has its place (exchange.chain); the courier writes it, once.
+    seal = models.BigIntegerField(null=True, editable=False)
 
     class Meta:
         ordering = ["-number"]
@@ -87,6 +106,7 @@ class Ledger(models.Model):
             models.Index(fields=["contract", "-number"], name="exchange_ledger_contract"),
             models.Index(fields=["subject", "number"], name="exchange_ledger_subject"),
             models.Index(fields=["state", "-number"], name="exchange_ledger_state"),
+            models.Index(fields=["number"], condition=models.Q(seal__isnull=True), name="exchange_ledger_unsealed"),
         ]
 
     def __str__(self) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
 
+from exchange.chain import checking
 from exchange.courier import _COLUMNS, Party, parties
 from kernel.checkpoints import reached
 from kernel.tenancy.bindings import Courier, Dealer, Portal, bound
@@ -172,3 +175,23 @@ def holder_of(message_id: UUID) -> Portal | Dealer | None:
     if row is None:
         return None
     return Portal() if row[1] else Dealer(row[0])
+
+
+def verify_ledgers(slug: str | None = None, *, files: Collection[Path] | None = None) -> dict[str, Any]:
+    """Check the chain of every member's ledger, or of one, against itself, its anchors at the other side, the signed
+    `files` (those in the data folder without any) and the payloads that are kept. Unbound.
+
+    Returns `members`, each with `slug`, `rows`, `batches`, `head`, `waiting`, `payloads`, `unprovable`, `anchors` and
+    `findings` (`exchange.chain.verifying.Finding`). Raises LookupError for a slug that nobody has.
+    """
+    with bound(Courier()):
+        everyone = parties()
+        slugs = dict(Tenant.objects.values_list("id", "slug"))
+    chosen = [member for member in everyone.values() if slug in (None, slugs[member.id])]
+    if not chosen:
+        raise LookupError(slug)
+    members = []
+    for member in sorted(chosen, key=lambda member: slugs[member.id]):
+        found = checking.verified(member, everyone, files=files)
+        members.append({"slug": slugs[member.id], **found.to_json()})
+    return {"members": members, "whole": not any(member["findings"] for member in members)}

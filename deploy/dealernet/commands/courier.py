@@ -1,8 +1,9 @@
-"""Carry messages between the tiers (started by `dealernet up`)."""
+"""Carry messages between the tiers, and check every ledger once a day (started by `dealernet up`)."""
 
 from __future__ import annotations
 
 import argparse
+import threading
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -14,6 +15,8 @@ def run(args: argparse.Namespace) -> int:
 
     stop = begin("courier")
     from exchange import courier
+    from exchange.chain import checking
 
+    threading.Thread(target=checking.run_forever, args=[stop], name="ledger checks", daemon=True).start()
     courier.run_forever(stop)
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -11,10 +12,21 @@ NETWORK = True
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    verbs = parser.add_subparsers(dest="verb", metavar="status|reconcile|replay|retry|skip", required=True)
+    verbs = parser.add_subparsers(dest="verb", metavar="status|reconcile|verify|replay|retry|skip", required=True)
     verbs.add_parser("status", help="what waits and what is stuck, by member")
     reconcile = verbs.add_parser("reconcile", help="compare every ledger with the inboxes it wrote to")
     reconcile.add_argument("--grace", type=float, default=10.0, help="seconds within which a missing answer is fine")
+    verify = verbs.add_parser("verify", help="find out whether somebody changed a ledger, and where")
+    verify.add_argument(
+        "--dealer", metavar="S", help="one member's only, by its address name (portal: the manufacturer's)"
+    )
+    verify.add_argument(
+        "--file",
+        type=Path,
+        action="append",
+        metavar="F",
+        help="a signed head to hold against it (all in the data folder)",
+    )
     verbs.add_parser("replay", help="deliver everything again; on a healthy network this has no effect")
     retry = verbs.add_parser("retry", help="let a refused or parked message be tried again")
     retry.add_argument("id", type=UUID)
@@ -37,10 +49,33 @@ def run(args: argparse.Namespace) -> int:
         ]
         _print(args, found, [*lines, f"{found['compared']} messages compared, {len(lines)} differences"])
         return 1 if lines else 0
+    if args.verb == "verify":
+        return _verify(args)
     if args.verb == "replay":
         new = operations.replay()
         return _print(args, {"delivered_anew": new}, [f"{new} messages were new to their receiver"])
     return _repair(args)
+
+
+def _verify(args: argparse.Namespace) -> int:
+    from exchange import operations
+
+    try:
+        found = operations.verify_ledgers(args.dealer, files=args.file)
+    except LookupError:
+        print(f"No member is called {args.dealer}.")
+        return 2
+    lines = [line for member in found["members"] for line in _verified_lines(member)]
+    _print(args, found, [*lines, "every ledger is whole" if found["whole"] else "NOT WHOLE"])
+    return 0 if found["whole"] else 1
+
+
+def _verified_lines(member: dict[str, Any]) -> list[str]:
+    head = (
+        f"{member['slug']:14} {member['rows']:9} rows in {member['batches']} batches, {member['waiting']} waiting, "
+        f"{member['anchors']} anchors, {member['payloads']} contents ({member['unprovable']} without their salt)"
+    )
+    return [head, *(f"  ✗ {finding['found']}: {finding['detail']}" for finding in member["findings"])]
 
 
 def _member_line(member: dict[str, Any]) -> str:
