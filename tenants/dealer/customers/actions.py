@@ -19,10 +19,11 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from dealer.customers import consent_texts, listeners
+from dealer.customers import consent_texts, listeners, signatures
 from dealer.customers.models import (
     Channel,
     Consent,
+    ContactWay,
     Customer,
     Interaction,
     Kind,
@@ -461,13 +462,15 @@ def record_consent(
     language: str | None = None,
     channels: Iterable[str] = (),
     evidence: str = "",
+    signature: Mapping[str, Any] | None = None,
     text_version: str | None = None,
     given_at: datetime | None = None,
 ) -> Consent:
     """Write down what a customer allowed (or refused) for one purpose and recipient.
 
-    The text is the latest one for it, or `text_version`; what exactly stood there is kept by its hash. Raises
-    Invalid when there is no such text or the time lies in the future.
+    The text is the latest one for it, or `text_version`; what exactly stood there is kept, with its hash. `channels`
+    are codes of `ContactWay` (others are left out), none for any way; `signature` is as `signatures` describes it.
+    Raises Invalid when there is no such text, the time lies in the future or the signature is no signature.
     """
     actor.require(Right.CUSTOMERS_WRITE, Right.SALES_WORK, Right.SERVICE_WRITE)
     errors = {}
@@ -490,6 +493,7 @@ def record_consent(
     language = language or customer.language
     if language not in dict(LANGUAGES):
         raise Invalid({"language": _("Choose one of the values offered.")}, code="choice")
+    wording = text.filled(language, text_names(language))
     consent = Consent.objects.create(
         customer=customer,
         granted=granted,
@@ -497,10 +501,12 @@ def record_consent(
         recipient=recipient,
         purpose=purpose,
         kinds=list(text.kinds),
-        channels=[channel for channel in channels if channel in Channel.values],
+        channels=[way for way in dict.fromkeys(channels) if way in ContactWay.values],
         text_version=text.version,
-        text_hash=consent_texts.digest(text.filled(language, text_names(language))),
+        text_hash=consent_texts.digest(wording),
         text_language=language,
+        wording=wording,
+        signature=signatures.checked(signature) if signature else None,
         given_at=moment,
         means=means,
         evidence=evidence.strip()[:300],

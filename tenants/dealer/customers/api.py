@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from dealer.customers import actions, queries
-from dealer.customers.models import Channel, Consent, Customer, Kind, Means, Recipient, Sex
+from dealer.customers.models import Channel, Consent, ContactWay, Customer, Kind, Means, Recipient, Sex
 from kernel import clock
 from kernel.accounts.models import LANGUAGES
 from kernel.accounts.roles import Right
@@ -109,6 +109,10 @@ class ConsentRow(serializers.ModelSerializer[Consent]):
         return queries.state_of(row, self.context["at"])
 
 
+#: The ways a customer may be reached by, and those of release 0.1.0 that are none: taken, and left out.
+_WAYS = list({**dict(ContactWay.choices), **dict(Channel.choices)}.items())
+
+
 class ConsentBody(StrictSerializer):
     """A consent that a customer gave or refused."""
 
@@ -117,7 +121,7 @@ class ConsentBody(StrictSerializer):
     granted = serializers.BooleanField(default=True)
     means = serializers.ChoiceField(choices=Means.choices)
     language = serializers.ChoiceField(choices=LANGUAGES, required=False)
-    channels = serializers.ListField(child=serializers.ChoiceField(choices=Channel.choices), required=False)
+    channels = serializers.ListField(child=serializers.ChoiceField(choices=_WAYS), required=False)
     evidence = serializers.CharField(max_length=300, required=False, allow_blank=True)
     text_version = serializers.CharField(max_length=40, required=False)
     given_at = serializers.DateTimeField(required=False)

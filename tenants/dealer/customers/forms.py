@@ -91,9 +91,9 @@ class InteractionForm(Form):
 
 
 class ConsentForm(Form):
-    """How a consent was given, refused or taken back."""
+    """How a consent was taken back."""
 
-    means = forms.ChoiceField(label=_("How"), choices=Means.choices, initial=Means.SIGNATURE, widget=PillSelect)
+    means = forms.ChoiceField(label=_("How"), choices=Means.choices, initial=Means.IN_PERSON, widget=PillSelect)
     evidence = forms.CharField(
         label=_("Where it is kept"),
         max_length=300,

@@ -214,11 +214,22 @@ class Means(models.TextChoices):
     IN_PERSON = "in_person", _("In person")
 
 
+class ContactWay(models.TextChoices):
+    """A way the customer may be reached by; the codes are those of `Channel`, and post."""
+
+    PHONE = "phone", _("Telephone")
+    MESSAGE = "message", _("Text message")
+    WECHAT = "wechat", _("WeChat")
+    EMAIL = "email", _("E-mail")
+    POST = "post", _("Post")
+
+
 class Consent(models.Model):
     """What one customer allowed or refused; source: PIPL arts. 14, 15, 17, 23 and GDPR arts. 6, 7.
 
     `kinds` is a list of classes of data, `channels` a list of ways the customer may be reached (empty: any).
-    The text is kept by version, language and SHA-256, so that it can be shown what exactly was agreed to.
+    The text is kept as it was read (`wording`), by version, language and SHA-256, so that it can be shown what exactly
+    was agreed to. `signature` is as `dealer.customers.signatures` reads it. Both are empty in rows of release 0.1.0.
     A row is never changed but for its withdrawal; the latest row for a purpose and recipient counts.
     """
 
@@ -233,6 +244,8 @@ class Consent(models.Model):
     text_version = models.CharField(_("Version of the text"), max_length=40)
     text_hash = models.CharField(max_length=64)
     text_language = models.CharField(_("Language"), max_length=8, choices=LANGUAGES)
+    wording = models.TextField(_("Text"), null=True)
+    signature = models.JSONField(_("Signature"), null=True)
     given_at = models.DateTimeField(_("Given at"))
     means = models.CharField(_("Means"), max_length=10, choices=Means.choices)
     evidence = models.CharField(_("Evidence"), max_length=300, blank=True)

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from dealer.customers import views
+from dealer.customers import consenting, views
 
 app_name = "customers"
 urlpatterns = [
@@ -13,6 +13,7 @@ urlpatterns = [
     path("customers/<str:id>/edit/", views.edit, name="edit"),
     path("customers/<str:id>/meet/", views.meet, name="meet"),
     path("customers/<str:id>/interactions/", views.interaction, name="interaction"),
-    path("customers/<str:id>/consents/", views.record_consent, name="record_consent"),
+    path("customers/<str:id>/consents/ask/<str:purpose>/<str:recipient>/", consenting.ask, name="ask_consent"),
+    path("customers/<str:id>/consents/record/", consenting.paper, name="consent_record"),
     path("customers/<str:id>/vehicles/new/", views.add_vehicle, name="add_vehicle"),
 ]

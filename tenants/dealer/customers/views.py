@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from dealer.customers import actions, queries
+from dealer.customers import actions, consenting, queries
 from dealer.customers.cards import sections_for
 from dealer.customers.forms import ConsentForm, CustomerForm, EndPartyForm, InteractionForm, VehicleForm
 from dealer.customers.models import Channel, Customer, Interaction, Kind, Means, Ownership
@@ -139,8 +139,16 @@ def _card(request: HttpRequest, customer: Customer, status: int = 200, **forms: 
     may_write = request.user.has(Right.CUSTOMERS_WRITE)
     names = actions.text_names(customer.language)
     lines = queries.consent_lines(customer)
+    next_line = consenting.next_step(lines)
     consents = [
-        {"line": line, "text": line.text.filled(customer.language, names), "id": f"consent-{position}"}
+        {
+            "line": line,
+            "text": line.text.filled(customer.language, names),
+            "id": f"consent-{position}",
+            "state": consenting.STATES[line.state],
+            "ways": consenting.ways(line.latest) if line.latest else "",
+            "ask": consenting.ask_url(customer, line.text),
+        }
         for position, line in enumerate(lines)
     ]
     context = {
@@ -148,6 +156,8 @@ def _card(request: HttpRequest, customer: Customer, status: int = 200, **forms: 
         "ownerships": queries.ownerships_of(customer),
         "timeline": _timeline(queries.interactions_of(customer), request.user),
         "consents": consents,
+        "next": next_line,
+        "next_url": consenting.ask_url(customer, next_line.text) if next_line else "",
         "given": sum(line.state == "given" for line in lines),
         "sections": sections_for(customer, request.user),
         "interaction_form": InteractionForm(),
@@ -260,27 +270,6 @@ def meet(request: HttpRequest, id: str) -> HttpResponseBase:
 
 
 # -- consents
-
-
-@_WRITE
-@require_POST
-def record_consent(request: HttpRequest, id: str) -> HttpResponseBase:
-    """Write down that the customer agrees, or refuses."""
-    customer = queries.access_customer_for_writing(id, request.user)
-    form = ConsentForm(request.POST)
-    if not form.is_valid():
-        raise Invalid({name: [str(error) for error in errors] for name, errors in form.errors.items()})
-    granted = request.POST.get("answer") != "refused"
-    actions.record_consent(
-        actor=Actor.of(request.user),
-        customer=customer,
-        purpose=request.POST.get("purpose", ""),
-        recipient=request.POST.get("recipient", ""),
-        granted=granted,
-        **form.cleaned_data,
-    )
-    messages.success(request, _("The consent is written down.") if granted else _("The refusal is written down."))
-    return redirect(reverse("customers:card", args=[customer.pk]) + "#consents")
 
 
 @_WRITE

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from tests.dealer.speaking import speaking
 
 from dealer.customers import actions, cards
-from dealer.customers.models import Consent, Customer, Interaction
+from dealer.customers.models import Customer, Interaction
 from kernel.accounts.roles import Right
 from kernel.audit.models import Entry
 from kernel.automotive.vin import make_vin
@@ -55,9 +55,7 @@ def test_the_card_shows_who_may_know_what(wang, north, language):
     text = speaking(north, "sales_consultant", language).get(f"/customers/{wang.pk}/")
     page = text.content.decode()
     assert 'href="tel:+8613800138000"' in page
-    assert page.count('data-dialog="consent-') == 4
-    # The customer speaks simplified Chinese, whoever reads the card.
-    assert "提供给星河汽车" in page
+    assert page.count("/consents/ask/") == 5  # each of the four, and the one next step
 
 
 @pytest.mark.parametrize(("role", "linked"), [("sales_consultant", True), ("service_adviser", False)])
@@ -76,23 +74,6 @@ def test_the_history_links_to_what_the_reader_may_open(wang, north, role, linked
     page = north.client(role).get(f"/customers/{wang.pk}/").content.decode()
     assert "Wants a test drive." in page
     assert ('href="/prospects/4d0b7a5e' in page) == linked
-
-
-def test_giving_and_withdrawing_a_consent_are_one_step_each(wang, north):
-    client = north.client("sales_consultant")
-    data = {"purpose": "customer_care", "recipient": "manufacturer", "means": "signature", "answer": "granted"}
-    assert client.post(f"/customers/{wang.pk}/consents/", data).status_code == 302
-    with north.bound():
-        consent = Consent.objects.get()
-    assert consent.granted
-    assert client.post(f"/customers/consents/{consent.pk}/withdraw/", {"means": "call"}).status_code == 302
-    with north.bound():
-        consent.refresh_from_db()
-    assert consent.withdrawn_means == "call"
-    assert client.post(f"/customers/consents/{consent.pk}/withdraw/", {"means": "call"}).status_code == 409
-    assert client.post(f"/customers/{wang.pk}/consents/", data | {"answer": "refused"}).status_code == 302
-    with north.bound():
-        assert not Consent.objects.first().granted
 
 
 def test_a_service_adviser_withdraws_no_consent_of_sales_customers(wang, north):
