@@ -33,6 +33,7 @@ from kernel.accounts.actors import Actor
 from kernel.accounts.models import LANGUAGES, User
 from kernel.accounts.roles import Right
 from kernel.automotive import phone as phones
+from kernel.contracts import laws
 from kernel.errors import Conflict, FieldError, Invalid
 from kernel.money import SYMBOLS
 from kernel.tenancy import hosts
@@ -50,6 +51,7 @@ EDITABLE = (
     "language",
     "time_zone",
     "currency",
+    "country",
     "primary_colour",
     "accent_colour",
 )
@@ -59,9 +61,10 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 @transaction.atomic
 def update_profile(*, actor: Actor, **fields: Any) -> Profile:
-    """Change the dealership's name, address, language, time zone, currency or colours; only the fields given.
+    """Change the dealership's name, address, country, language, time zone, currency or colours; only the fields given.
 
-    A colour is refused when neither white nor dark text is readable on it. Raises Invalid.
+    The country decides whose law applies to sharing: only who may change what is shared may change it. A colour is
+    refused when neither white nor dark text is readable on it. Raises Invalid.
     """
     actor.require(Right.SETTINGS_MANAGE)
     unknown = set(fields) - set(EDITABLE)
@@ -75,6 +78,8 @@ def update_profile(*, actor: Actor, **fields: Any) -> Profile:
             clean[key] = _clean(key, value)
         except Invalid as error:
             errors += error.errors
+    if clean.get("country", mine.country) != mine.country and not actor.has(Right.SHARING_CHANGE):
+        errors += Invalid({"country": _("Only the general manager changes the country.")}, code="forbidden").errors
     if errors:
         raise Invalid(errors)
     before, after = audit.changes(mine, **clean)
@@ -99,6 +104,8 @@ def _clean(key: str, value: Any) -> str:
     if key == "language" and value not in dict(LANGUAGES):
         raise Invalid({key: _("Choose one of the values offered.")}, code="choice")
     if key == "time_zone" and value not in available_timezones():
+        raise Invalid({key: _("Choose one of the values offered.")}, code="choice")
+    if key == "country" and not laws.is_place(value):
         raise Invalid({key: _("Choose one of the values offered.")}, code="choice")
     if key == "currency" and value not in SYMBOLS:
         raise Invalid({key: _("Choose one of the values offered.")}, code="choice")

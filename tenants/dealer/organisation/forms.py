@@ -11,6 +11,7 @@ from django.utils.translation import pgettext_lazy
 from dealer.organisation.models import Department, DepartmentKind, Duty, Profile, Site
 from kernel.accounts.models import LANGUAGES
 from kernel.automotive.regions import provinces
+from kernel.contracts import laws
 from kernel.money import SYMBOLS
 from kernel.ui.forms import DateInput, Form, PhoneInput, PillSelect, PillSelectMultiple, keep_choice
 
@@ -34,6 +35,13 @@ def province_choices() -> list[tuple[str, str]]:
     return [("", "–"), *((region.name, region.name) for region in provinces())]
 
 
+def place_choices() -> list[tuple[str, str]]:
+    """Places with a law pack: code and whose law it is."""
+    return [
+        (place, f"{place} · {laws.packs_for(place)[-1].words}") for place in laws.places() if place != "EU"
+    ]  # the union itself is no country
+
+
 class ProfileForm(Form):
     """Name, address, language, money and colours. Rules live in the action."""
 
@@ -49,13 +57,18 @@ class ProfileForm(Form):
     currency = forms.ChoiceField(
         label=_("Currency"), choices=[(code, f"{code} {sign}") for code, sign in SYMBOLS.items()]
     )
+    country = forms.ChoiceField(
+        label=_("Country"),
+        choices=place_choices,
+        help_text=_("Its law applies to what is shared. Only the general manager changes it."),
+    )
     primary_colour = forms.CharField(
         label=_("Main colour"), required=False, help_text=_("# and six digits. Empty: the colour of the product.")
     )
     accent_colour = forms.CharField(label=_("Second colour"), required=False)
     sections = [
         (_("Address"), ["phone", "email", "province", "city", "address"]),
-        (_("Language, time and money"), ["language", "time_zone", "currency"]),
+        (_("Language, time and money"), ["country", "language", "time_zone", "currency"]),
         (_("Colours"), ["primary_colour", "accent_colour"]),
     ]
 
@@ -64,6 +77,7 @@ class ProfileForm(Form):
         """The form with what stands now; a time zone that is not in the list is offered too."""
         form = cls(data, initial={name: getattr(mine, name) for name in cls.base_fields})
         keep_choice(form, "time_zone", mine.time_zone)
+        keep_choice(form, "country", mine.country)
         return form
 
 

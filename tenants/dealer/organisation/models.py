@@ -35,6 +35,8 @@ class Profile(models.Model):
     language = models.CharField(_("Language"), max_length=8, choices=LANGUAGES, default="zh-hans")
     time_zone = models.CharField(_("Time zone"), max_length=40, default="Asia/Shanghai")
     currency = models.CharField(_("Currency"), max_length=3, default="CNY")
+    #: Whose law applies to sharing: a place of `kernel.contracts.laws`, like CN or US-MD.
+    country = models.CharField(_("Country"), max_length=6, default="CN", db_default="CN")
     primary_colour = models.CharField(_("Main colour"), max_length=7, blank=True)
     accent_colour = models.CharField(_("Second colour"), max_length=7, blank=True)
     logo = models.CharField(max_length=120, blank=True, editable=False)

@@ -10,6 +10,7 @@ from django.db.models import Count, Prefetch, Q, QuerySet
 from dealer.organisation.queries import profile
 from dealer.sharing.models import Agreement, AgreementState, Disclosure, Grant, LevelChange, Reading
 from exchange.gate import Policy
+from exchange.law import law_rules
 from exchange.models import Ledger, LedgerState, Payload
 from kernel.accounts.access import find
 from kernel.accounts.models import User
@@ -44,6 +45,7 @@ def policy_of(grant: Grant, agreement_version: str, *, ceiling: Level | None = N
         required=grant.required,
         agreement_version=agreement_version,
         fields_denied=frozenset(grant.fields_denied),
+        law=law_rules(profile().country),
     )
 
 

@@ -96,6 +96,7 @@ def test_a_change_shows_at_once_and_is_audited(at_north, manager):
         ("language", "fr", "choice"),
         ("time_zone", "Mars/Olympus", "choice"),
         ("currency", "XXX", "choice"),
+        ("country", "China", "choice"),
     ],
 )
 def test_wrong_settings_name_the_field(at_north, manager, field, value, code):
@@ -223,6 +224,24 @@ PAGES = ["/settings/", "/settings/staff/", "/settings/sites/new/"]
 MAY = {"general_manager", "it_admin"}
 
 
+def test_only_who_decides_on_sharing_changes_whose_law_applies(wall, north):
+    with north.bound():
+        it, manager = north.actor("it_admin"), north.actor("general_manager")
+        with pytest.raises(Invalid) as caught:
+            actions.update_profile(actor=it, country="US-MD")
+        assert [(error.field, error.code) for error in caught.value.errors] == [("country", "forbidden")]
+        assert actions.update_profile(actor=it, country="CN", city="北京市").city == "北京市"
+        assert actions.update_profile(actor=manager, country="US-MD").country == "US-MD"
+        assert queries.profile().country == "US-MD"
+
+
+def test_the_settings_offer_places_with_a_law_pack(wall, north):
+    text = north.client("it_admin").get("/settings/").content.decode()
+    assert '<option value="CN" selected>' in text
+    assert '<option value="US-MD">' in text
+    assert '<option value="EU">' not in text
+
+
 @pytest.mark.parametrize("address", PAGES)
 @pytest.mark.parametrize("role", ["general_manager", "it_admin", "sales_manager", "crm_manager", "technician"])
 def test_who_opens_settings(wall, north, address, role):
@@ -236,6 +255,7 @@ def test_settings_keep_what_was_typed(wall, north):
         "language": "en",
         "time_zone": "Asia/Shanghai",
         "currency": "CNY",
+        "country": "CN",
         "primary_colour": "#7a7a7a",
         "address": "幸福路 8 号",
     }

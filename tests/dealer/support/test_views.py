@@ -234,7 +234,14 @@ def test_a_reader_changes_nothing_and_a_worker_does_and_both_stand_in_the_trail(
 def test_what_a_guest_changed_is_named_in_the_trail(wall, north, manager):
     worker, access = guest_of(north, may="work")
     assert worker.get("/settings/").status_code == 200
-    form = {"name": "Northstar", "language": "en", "time_zone": "Asia/Shanghai", "currency": "CNY", "city": "北京市"}
+    form = {
+        "name": "Northstar",
+        "language": "en",
+        "time_zone": "Asia/Shanghai",
+        "currency": "CNY",
+        "country": "CN",
+        "city": "北京市",
+    }
     assert worker.post("/settings/", form).status_code == 302
     page = manager.get(f"/support/{access.pk}/trail/").content.decode()
     assert "organisation.update_profile" in page
