@@ -11,7 +11,16 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
-from kernel.contracts import Contract, LeadStage, Mark, ReadingReport, SalesLead, ServiceVisit, SupportAccess
+from kernel.contracts import (
+    Contract,
+    LeadStage,
+    Mark,
+    ReadingReport,
+    SalesLead,
+    ServiceVisit,
+    SharingProposal,
+    SupportAccess,
+)
 from kernel.contracts import shapes as s
 
 #: What every personal text drawn with `canaries` begins with; no other text contains it.
@@ -98,6 +107,10 @@ def _settled(contract: type[Contract], drawn: dict[str, Any]) -> dict[str, Any]:
         needed = {"hours": 1, "may": "read", "area": "technical", "reason": "", "role": "", "code_hash": "0" * 64}
         needed |= {"person": uuid4(), "until": datetime(2026, 3, 1, 8, tzinfo=UTC)}
         return drawn | {name: value for name, value in needed.items() if drawn[name] is None}
+    if contract is SharingProposal:
+        given = {"text_hash": "0" * 64, "published_on": date(2026, 3, 1), "valid_from": date(2026, 6, 1)}
+        given |= {"notice_days": 90, "words": [], "terms": []}
+        return drawn | {name: value for name, value in given.items() if drawn[name] is None}
     if contract is ReadingReport and not drawn["times"]:
         return drawn | {"times": [_LOOKED]}
     if drawn.get("lines") is not None:

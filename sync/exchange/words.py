@@ -18,6 +18,8 @@ CONTRACTS = {
     "Receipt": _("Receipts"),
     "SupportAccess": _("Support access"),
     "ReadingReport": _("Who looked at what was shared"),
+    "SharingProposal": _("Proposed agreements"),
+    "SharingDecision": _("Answers to agreements"),
 }
 
 #: Why a message is stuck, or did not go. Handlers name reasons of their own; those stand as they are.
@@ -27,6 +29,8 @@ REASONS = {
     "unknown_lead": _("It speaks of a lead that was never offered to its sender."),
     "not_yours": _("Only the other side can say this."),
     "skipped": _("A person left it aside."),
+    "other_text": _("The text is not the one that its hash was made of."),
+    "unknown_terms": _("It asks for something that this release does not know. Upgrade, then try again."),
 }
 
 

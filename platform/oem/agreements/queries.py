@@ -18,7 +18,7 @@ from django.utils.translation import get_language
 
 from exchange.models import Inbox
 from kernel.accounts.roles import Right
-from kernel.contracts import Level, Purpose
+from kernel.contracts import BOOKKEEPING, Level, Purpose
 from kernel.contracts.agreements import AgreementText, Term, agreements, default_agreement
 from kernel.errors import Missing
 from oem.network.models import Dealership
@@ -94,7 +94,7 @@ def _last(several: list[Seen]) -> LastSeen:
 def last_seen(contracts: Iterable[str] = ()) -> dict[Key, LastSeen]:
     """The level last seen of some contracts (all without names), by dealership, contract and purpose. Two queries."""
     wanted = list(contracts)
-    rows = Inbox.objects.exclude(contract__in=["Receipt", "DailyCounts", "SupportAccess"])
+    rows = Inbox.objects.exclude(contract__in=[*BOOKKEEPING, "DailyCounts"])
     if wanted:
         rows = rows.filter(contract__in=wanted)
     grouped = rows.order_by().values("sender", "contract", "purpose", "level", "agreement_version")

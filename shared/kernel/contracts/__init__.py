@@ -29,12 +29,21 @@ from kernel.contracts.base import (
     k,
     versions,
 )
-from kernel.contracts.bookkeeping import Receipt, ReceiptOutcome
+from kernel.contracts.bookkeeping import BOOKKEEPING, Receipt, ReceiptOutcome
 from kernel.contracts.counts import FLOOR, DailyCounts
 from kernel.contracts.leads import ENVELOPE, SPOKEN, LeadEvent, LeadOutcome, LeadStage, SalesLead, Temperature
 from kernel.contracts.owners import Owner, OwnerRole, Sex
 from kernel.contracts.sales import BuyerKind, VehicleSale
 from kernel.contracts.service import PayType, ServiceVisit, VisitKind
+from kernel.contracts.sharing import (
+    AskedTerm,
+    Ceiling,
+    DecisionStep,
+    ProposalStep,
+    SharingDecision,
+    SharingProposal,
+    Words,
+)
 from kernel.contracts.support import (
     Looked,
     ReadingFor,
@@ -49,6 +58,7 @@ from kernel.contracts.support import (
 from kernel.contracts.warranty import ClaimDecision, ClaimLineKind, ClaimOutcome, WarrantyClaim
 
 __all__ = [
+    "BOOKKEEPING",
     "BOTH",
     "DOWN",
     "ENVELOPE",
@@ -60,13 +70,16 @@ __all__ = [
     "SPOKEN",
     "STATE",
     "UP",
+    "AskedTerm",
     "BuyerKind",
+    "Ceiling",
     "ClaimDecision",
     "ClaimLineKind",
     "ClaimOutcome",
     "Contract",
     "ContractError",
     "DailyCounts",
+    "DecisionStep",
     "Direction",
     "FieldClass",
     "Kind",
@@ -79,6 +92,7 @@ __all__ = [
     "Owner",
     "OwnerRole",
     "PayType",
+    "ProposalStep",
     "Purpose",
     "ReadingFor",
     "ReadingHow",
@@ -90,6 +104,8 @@ __all__ = [
     "SalesLead",
     "ServiceVisit",
     "Sex",
+    "SharingDecision",
+    "SharingProposal",
     "Spec",
     "SupportAccess",
     "SupportArea",
@@ -99,6 +115,7 @@ __all__ = [
     "VehicleSale",
     "VisitKind",
     "WarrantyClaim",
+    "Words",
     "all_contracts",
     "assert_complete",
     "by_name",

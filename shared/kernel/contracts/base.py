@@ -40,6 +40,8 @@ NUMBERS: Mapping[str, int] = MappingProxyType(
         "Receipt": 9,
         "SupportAccess": 10,
         "ReadingReport": 11,
+        "SharingProposal": 12,
+        "SharingDecision": 13,
     }
 )
 #: Names that no longer have a class; their numbers stay taken.

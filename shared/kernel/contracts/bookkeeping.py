@@ -7,6 +7,9 @@ from uuid import UUID
 
 from kernel.contracts.base import BOTH, FACT, Contract, FieldClass, Purpose, contract, f
 
+#: Contracts that carry no record of either side's business: no agreement names them, and no gate cuts them.
+BOOKKEEPING = frozenset({"Receipt", "SupportAccess", "ReadingReport", "SharingProposal", "SharingDecision"})
+
 
 class ReceiptOutcome(StrEnum):
     APPLIED = "applied"

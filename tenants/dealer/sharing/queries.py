@@ -15,7 +15,7 @@ from exchange.models import Ledger, LedgerState, Payload
 from kernel.accounts.access import find
 from kernel.accounts.models import User
 from kernel.accounts.roles import Right
-from kernel.contracts import Level, Purpose, Spec, all_contracts
+from kernel.contracts import BOOKKEEPING, Level, Purpose, Spec, all_contracts
 from kernel.errors import Missing
 
 _LOCKED = (
@@ -191,5 +191,6 @@ def readings_of(customer_id: UUID, user: User) -> QuerySet[Reading]:
 
 
 def upward_contracts() -> dict[str, Spec]:
-    """The newest version of every contract that may go up, by name."""
-    return {owner.spec.name: owner.spec for owner in all_contracts() if owner.spec.direction == "up"}
+    """The newest version of every contract by which data may go up, by name."""
+    up = (owner.spec for owner in all_contracts() if owner.spec.direction == "up")
+    return {spec.name: spec for spec in up if spec.name not in BOOKKEEPING}

@@ -106,6 +106,8 @@ def test_numbers_are_frozen() -> None:
         "Receipt": 9,
         "SupportAccess": 10,
         "ReadingReport": 11,
+        "SharingProposal": 12,
+        "SharingDecision": 13,
     }
     assert {owner.spec.name: owner.spec.number for owner in all_contracts()} == dict(NUMBERS)
 
