@@ -53,6 +53,12 @@ app.conf.update(
             "schedule": crontab(minute=20),  # a day closes at each dealership's own midnight
             "options": {"queue": "dealers"},
         },
+        "sharing: agreements that end": {
+            "task": "tenancy.fan_out",
+            "args": ["sharing.tend_agreements"],
+            "schedule": 60.0,  # into the books; nothing leaves after the end by the clock alone
+            "options": {"queue": "dealers", "expires": 60},
+        },
         "exports: made and deleted": {
             "task": "tenancy.fan_out",
             "args": ["organisation.tidy_exports"],

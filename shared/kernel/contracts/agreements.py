@@ -94,8 +94,8 @@ class Term:
 class AgreementText:
     """One version of an agreement. `title` and `text` are by language.
 
-    `notice_days` is the notice on which either side ends it, and a later version replaces it. `valid_from` is the first
-    day on which a proposed one can be in force.
+    `notice_days` is the notice on which either side ends it, and a later version replaces it. Until
+    `valid_from` the version before stays in force, unless a proposed one is signed sooner.
     """
 
     version: str

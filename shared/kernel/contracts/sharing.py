@@ -81,7 +81,9 @@ class SharingProposal(Contract):
     version: str = f(FieldClass.REFERENCE, "The version it is about.", max_length=40)
     text_hash: str | None = f(FieldClass.REFERENCE, "Digest.", default=None, max_length=64, pattern=_HASH)
     published_on: date | None = f(FieldClass.REFERENCE, "The day on which it was proposed.", default=None)
-    valid_from: date | None = f(FieldClass.REFERENCE, "The first day on which it can be in force.", default=None)
+    valid_from: date | None = f(
+        FieldClass.REFERENCE, "Until this day the version before stays, unless the new one is signed.", default=None
+    )
     notice_days: int | None = f(FieldClass.REFERENCE, "Its notice period in days.", default=None, minimum=0)
     words: list[Words] | None = f(FieldClass.TECHNICAL, "Title and text by language.", default=None)
     terms: list[AskedTerm] | None = f(FieldClass.REFERENCE, "What is asked, line by line.", default=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from dealer.customers.listeners import when_consent_changes, when_party_changes
@@ -11,7 +11,7 @@ from dealer.sharing import actions
 from dealer.sharing.flows import Sample, sample_with
 from exchange.handlers import Received, receives
 from kernel.accounts.actors import Actor
-from kernel.contracts import ReadingReport
+from kernel.contracts import ProposalStep, ReadingReport, SharingProposal
 
 
 @when_party_changes
@@ -37,3 +37,19 @@ def readings_arrive(messages: list[Received]) -> None:
     for message in messages:
         assert isinstance(message.record, ReadingReport)
         actions.keep_readings(message.record, purpose=message.purpose, message=message.message_id)
+
+
+@receives(SharingProposal)
+def proposals_arrive(messages: list[Received]) -> None:
+    """What the manufacturer proposes, takes back and ends, in its order."""
+    for message in messages:
+        record = message.record
+        assert isinstance(record, SharingProposal)
+        _STEPS[record.step](record)
+
+
+_STEPS: dict[ProposalStep, Callable[[SharingProposal], object]] = {
+    ProposalStep.PROPOSED: actions.receive_proposal,
+    ProposalStep.WITHDRAWN: actions.take_back_proposal,
+    ProposalStep.ENDED: actions.end_by_manufacturer,
+}

@@ -23,4 +23,7 @@ def sharing(arguments: dict[str, Any]) -> None:
     if agreement.signed_at is not None:
         return
     ceilings = {term.contract: str(term.joining_ceiling) for term in text.terms}
-    actions.sign_agreement(actor=signer, agreement=agreement, ceilings=ceilings | (arguments.get("sharing") or {}))
+    # Nothing is sent while a dealership is set up: the scheduled task tells the manufacturer what was agreed.
+    actions.sign_agreement(
+        actor=signer, agreement=agreement, ceilings=ceilings | (arguments.get("sharing") or {}), tell=False
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.contrib.postgres.indexes import GinIndex
@@ -11,6 +12,7 @@ from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from kernel.contracts import Level, Purpose, ReadingFor, ReadingHow, ReadingOf
+from kernel.contracts.agreements import Term
 from kernel.fields import IdentityField
 from kernel.ids import new_id
 from kernel.tenancy import manufacturer
@@ -21,20 +23,34 @@ class AgreementState(models.TextChoices):
     PROPOSED = "proposed", _("Waiting for your signature")
     SIGNED = "signed", _("In force")
     REPLACED = "replaced", _("Replaced by a later version")
+    ENDED = "ended", _("Ended")
+    WITHDRAWN = "withdrawn", _("Taken back by the manufacturer")
 
 
 AGREEMENT_TRANSITIONS = {
-    AgreementState.PROPOSED: {AgreementState.SIGNED, AgreementState.REPLACED},
-    AgreementState.SIGNED: {AgreementState.REPLACED},
+    AgreementState.PROPOSED: {AgreementState.SIGNED, AgreementState.REPLACED, AgreementState.WITHDRAWN},
+    AgreementState.SIGNED: {AgreementState.REPLACED, AgreementState.ENDED},
+    AgreementState.ENDED: {AgreementState.SIGNED, AgreementState.REPLACED},
     AgreementState.REPLACED: set(),
+    AgreementState.WITHDRAWN: set(),
 }
+
+
+class EndReason(models.TextChoices):
+    """Why an agreement in force ends."""
+
+    LATER_VERSION = "later_version", _("A later version waits for your signature.")
+    DEALERSHIP = "dealership", _("You have ended it.")
+    MANUFACTURER = "manufacturer", _("The manufacturer has ended it.")
 
 
 class Agreement(models.Model):
     """One version of the sharing agreement at this dealership.
 
     `title` and `text` are by language, `terms` as `kernel.contracts.agreements.Term.to_json` wrote them; `text_hash`
-    is the digest of all of it, the same on both sides.
+    is the digest of all of it, the same on both sides. `proposal_id` is the manufacturer's proposal (None: the built-in
+    text of joining). An agreement in force may have an end, `ends_at`, from which on nothing leaves under it, whether
+    anybody has written that down or not. `told_at` is when the manufacturer was last told what is in force.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -53,8 +69,25 @@ class Agreement(models.Model):
     signed_by_name = models.CharField(max_length=120, blank=True)
     signed_by_role = models.CharField(max_length=32, blank=True)
     recorded_at = models.DateTimeField(db_default=Now())
+    proposal_id = models.UUIDField(null=True)
+    valid_from = models.DateField(null=True)
+    ends_at = models.DateTimeField(null=True)
+    end_reason = models.CharField(max_length=16, null=True, choices=EndReason.choices)
+    told_at = models.DateTimeField(null=True)
 
-    grants = Grants(own="ra", own_update=("state", "signed_at", "signed_by_id", "signed_by_name", "signed_by_role"))
+    grants = Grants(
+        own="ra",
+        own_update=(
+            "state",
+            "signed_at",
+            "signed_by_id",
+            "signed_by_name",
+            "signed_by_role",
+            "ends_at",
+            "end_reason",
+            "told_at",
+        ),
+    )
 
     class Meta:
         ordering = ("-received_at", "id")
@@ -66,6 +99,28 @@ class Agreement(models.Model):
     def in_words(by_language: dict[str, Any]) -> str:
         """The words in the language in force."""
         return str(by_language.get(get_language() or "en") or by_language["en"])
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether nothing may leave under it any more."""
+        return self.ends_at is not None and self.ends_at <= now
+
+    def days_left(self, now: datetime) -> int | None:
+        """Days until it ends, begun ones counted whole; None when it has no end."""
+        if self.ends_at is None:
+            return None
+        return max(0, -((now - self.ends_at) // timedelta(days=1)))
+
+    @property
+    def can_be_signed(self) -> bool:
+        """It waits for a signature, or the dealership itself ended it and may sign it again."""
+        return self.state == AgreementState.PROPOSED or (
+            self.state == AgreementState.ENDED and self.end_reason == EndReason.DEALERSHIP
+        )
+
+    @property
+    def asked(self) -> list[Term]:
+        """The terms as both tiers know them."""
+        return [Term.from_json(term) for term in self.terms]
 
     @property
     def words(self) -> str:
@@ -92,6 +147,8 @@ class Grant(models.Model):
     ceiling = models.CharField(max_length=12, choices=Level.choices)
     required = models.BooleanField(default=False)
     fields_denied = models.JSONField(default=list)
+    retention_days = models.PositiveIntegerField(null=True)
+    recipients = models.JSONField(default=list, db_default=models.Value([], models.JSONField()))
     changed_at = models.DateTimeField()
     changed_by_name = models.CharField(max_length=120, blank=True)
 
@@ -103,6 +160,20 @@ class Grant(models.Model):
 
     def __str__(self) -> str:
         return f"{self.contract} / {self.purpose}"
+
+    @property
+    def term(self) -> Term:
+        """What the manufacturer may have now, as a term: for comparing with what it proposes."""
+        return Term(
+            contract=self.contract,
+            purpose=Purpose(self.purpose),
+            level=Level(self.template),
+            required=self.required,
+            joining_ceiling=Level(self.ceiling),
+            fields_denied=tuple(self.fields_denied),
+            retention_days=self.retention_days,
+            recipients=tuple(self.recipients),
+        )
 
     @property
     def level(self) -> Level:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from uuid import UUID, uuid5
 
 from django.db.models import Count, Prefetch, Q, QuerySet
@@ -12,6 +13,7 @@ from dealer.sharing.models import Agreement, AgreementState, Disclosure, Grant, 
 from exchange.gate import Policy
 from exchange.law import law_rules
 from exchange.models import Ledger, LedgerState, Payload
+from kernel import clock
 from kernel.accounts.access import find
 from kernel.accounts.models import User
 from kernel.accounts.roles import Right
@@ -19,8 +21,8 @@ from kernel.contracts import BOOKKEEPING, Level, Purpose, Spec, all_contracts
 from kernel.errors import Missing
 
 _LOCKED = (
-    "SELECT g.*, a.version AS agreement_version FROM sharing_grant g JOIN sharing_agreement a ON a.id = g.agreement_id "
-    "WHERE g.contract = %s ORDER BY g.purpose FOR KEY SHARE OF g"
+    "SELECT g.*, a.version AS agreement_version, a.ends_at AS agreement_ends_at FROM sharing_grant g "
+    "JOIN sharing_agreement a ON a.id = g.agreement_id WHERE g.contract = %s ORDER BY g.purpose FOR KEY SHARE OF g"
 )
 
 
@@ -32,15 +34,21 @@ def purposes_of(contract: str) -> list[Purpose]:
 def policy_for(contract: str, purpose: Purpose) -> Policy | None:
     """What both sides signed for a contract and purpose; None when no agreement names it: then nothing may leave."""
     grant = Grant.objects.select_related("agreement").filter(contract=contract, purpose=purpose).first()
-    return policy_of(grant, grant.agreement.version) if grant else None
+    return policy_of(grant, grant.agreement.version, ends_at=grant.agreement.ends_at) if grant else None
 
 
-def policy_of(grant: Grant, agreement_version: str, *, ceiling: Level | None = None) -> Policy:
-    """The gate's policy for a grant; with another `ceiling` than the grant's for a preview."""
+def policy_of(
+    grant: Grant, agreement_version: str, *, ends_at: datetime | None = None, ceiling: Level | None = None
+) -> Policy:
+    """The gate's policy for a grant; with another `ceiling` than the grant's for a preview.
+
+    Nothing leaves from `ends_at`, the end of the agreement, on. The law is that of the dealership's country.
+    """
+    over = ends_at is not None and ends_at <= clock.now()
     return Policy(
         contract=grant.contract,
         purpose=Purpose(grant.purpose),
-        template=Level(grant.template),
+        template=Level.NOTHING if over else Level(grant.template),
         ceiling=ceiling or Level(grant.ceiling),
         required=grant.required,
         agreement_version=agreement_version,
@@ -56,7 +64,9 @@ def policies_for_sharing(contract: str) -> list[Policy]:
     decided under the level before is written after the change.
     """
     rows = Grant.objects.raw(_LOCKED, [contract])
-    return [policy_of(grant, vars(grant)["agreement_version"]) for grant in rows]
+    return [
+        policy_of(grant, vars(grant)["agreement_version"], ends_at=vars(grant)["agreement_ends_at"]) for grant in rows
+    ]
 
 
 def may_take_leads() -> bool:
@@ -83,6 +93,11 @@ def counts_subject(grant: Grant) -> UUID:
 def current_agreement() -> Agreement | None:
     """The agreement in force."""
     return Agreement.objects.filter(state=AgreementState.SIGNED).first()
+
+
+def waiting_agreement() -> Agreement | None:
+    """The version that waits for a signature; there is one at most, for a later one takes its place."""
+    return Agreement.objects.filter(state=AgreementState.PROPOSED).first()
 
 
 def agreements() -> QuerySet[Agreement]:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from dealer.organisation.queries import profile
 from dealer.sharing.actions.levels import note_change, stop_waiting
+from dealer.sharing.actions.telling import tell_decision
 from dealer.sharing.models import (
     AGREEMENT_TRANSITIONS,
     Agreement,
@@ -18,12 +19,13 @@ from dealer.sharing.models import (
 from kernel import audit, clock
 from kernel.accounts.actors import SYSTEM, Actor
 from kernel.accounts.roles import Right
-from kernel.contracts import (
-    Level,
-)
-from kernel.contracts.agreements import AgreementText
+from kernel.contracts import DecisionStep, Level
+from kernel.contracts.agreements import AgreementText, Term
 from kernel.errors import Conflict, Invalid
 from kernel.transitions import move
+
+#: The columns that a signature writes.
+SIGNATURE = ("state", "signed_at", "signed_by_id", "signed_by_name", "signed_by_role")
 
 
 @transaction.atomic
@@ -49,19 +51,27 @@ def receive_agreement(*, actor: Actor, text: AgreementText) -> Agreement:
 
 @transaction.atomic
 def sign_agreement(
-    *, actor: Actor, agreement: Agreement, ceilings: Mapping[str, str] | None = None, text_hash: str | None = None
+    *,
+    actor: Actor,
+    agreement: Agreement,
+    ceilings: Mapping[str, str] | None = None,
+    text_hash: str | None = None,
+    tell: bool = True,
 ) -> Agreement:
     """Sign a version: its terms are in force from now on, and the version before is replaced.
 
     `ceilings` maps a contract to the level that the dealership allows; a contract it does not name keeps its present
-    ceiling, or begins with nothing. `text_hash`, when given, must be that of the text: what was shown is what is
-    signed. Raises Conflict when it is not waiting for a signature, Invalid for a level that cannot be.
+    ceiling, or begins with nothing; a contract that serves several purposes is named with one, as
+    ``Owner/customer_care``. A line at nothing is refused: so part of an agreement can be accepted. `text_hash`, when
+    given, must be that of the text: what was shown is what is signed. The manufacturer is told, unless `tell` is False:
+    then the scheduled task tells it. Raises Conflict when it is not waiting for a signature, Invalid for a level that
+    cannot be.
     """
     actor.require(Right.SHARING_CHANGE)
     agreement = Agreement.objects.select_for_update().get(pk=agreement.pk)
     if text_hash is not None and text_hash != agreement.text_hash:
         raise Conflict("other_text", _("This is not the text that was shown. Read it again before you sign."))
-    if agreement.state != AgreementState.PROPOSED:
+    if not agreement.can_be_signed:
         raise Conflict("not_proposed", _("This agreement does not wait for a signature."))
     wanted = _wanted(agreement, ceilings or {})
     for earlier in Agreement.objects.select_for_update().filter(state=AgreementState.SIGNED):
@@ -71,50 +81,59 @@ def sign_agreement(
     agreement.signed_at = clock.now()
     name = "" if actor == SYSTEM else actor.name[:120]  # what a dealership agrees to on joining names nobody by itself
     agreement.signed_by_id, agreement.signed_by_name, agreement.signed_by_role = actor.id, name, actor.role
-    agreement.save(update_fields=["state", "signed_at", "signed_by_id", "signed_by_name", "signed_by_role"])
-    for term in agreement.terms:
-        _put_in_force(agreement, term, wanted.get(term["contract"]), actor)
+    agreement.ends_at = agreement.end_reason = agreement.told_at = None
+    agreement.save(update_fields=[*SIGNATURE, "ends_at", "end_reason", "told_at"])
+    for term in agreement.asked:
+        _put_in_force(agreement, term, wanted.get(term.key), actor)
     _end_what_is_not_named(agreement, actor)
     audit.record(
         actor=actor,
         action="sharing.sign_agreement",
         obj=agreement,
-        after={"hash": agreement.text_hash, "ceilings": {key: str(level) for key, level in wanted.items()}},
+        after={
+            "hash": agreement.text_hash,
+            "ceilings": {contract: str(level) for (contract, _purpose), level in wanted.items()},
+        },
     )
+    if tell:
+        tell_decision(agreement, DecisionStep.SIGNED, actor)
     return agreement
 
 
-def _wanted(agreement: Agreement, ceilings: Mapping[str, str]) -> dict[str, Level]:
-    """The ceilings asked for, checked against the terms."""
-    terms = {term["contract"]: term for term in agreement.terms}
-    wanted: dict[str, Level] = {}
-    for contract, level in ceilings.items():
-        term = terms.get(contract)
-        if term is None:
-            raise Invalid({contract: _("The agreement does not name this kind of data.")}, code="unknown_contract")
+def _wanted(agreement: Agreement, ceilings: Mapping[str, str]) -> dict[tuple[str, str], Level]:
+    """The ceilings asked for by contract and purpose, checked against the terms."""
+    wanted: dict[tuple[str, str], Level] = {}
+    for name, level in ceilings.items():
+        contract, _slash, purpose = name.partition("/")
+        terms = [term for term in agreement.asked if term.contract == contract and purpose in ("", term.purpose)]
+        if not terms:
+            raise Invalid({name: _("The agreement does not name this kind of data.")}, code="unknown_contract")
         if level not in Level.values:
-            raise Invalid({contract: _("Choose one of the values offered.")}, code="choice")
-        if Level(level) > Level(term["level"]):
-            raise Invalid({contract: _("The agreement does not ask for more than this.")}, code="above_template")
-        if term["required"] and level != term["level"]:
-            raise Invalid({contract: _("The agreement requires this; it cannot be lowered.")}, code="required")
-        wanted[contract] = Level(level)
+            raise Invalid({name: _("Choose one of the values offered.")}, code="choice")
+        for term in terms:
+            if Level(level) > term.level:
+                raise Invalid({name: _("The agreement does not ask for more than this.")}, code="above_template")
+            if term.required and Level(level) != term.level:
+                raise Invalid({name: _("The agreement requires this; it cannot be lowered.")}, code="required")
+            wanted[term.key] = Level(level)
     return wanted
 
 
-def _put_in_force(agreement: Agreement, term: Mapping[str, object], wanted: Level | None, actor: Actor) -> None:
-    template = Level(str(term["level"]))
-    grant = Grant.objects.select_for_update().filter(contract=term["contract"], purpose=term["purpose"]).first()
+def _put_in_force(agreement: Agreement, term: Term, wanted: Level | None, actor: Actor) -> None:
+    grant = Grant.objects.select_for_update().filter(contract=term.contract, purpose=term.purpose).first()
     before = Level(grant.ceiling) if grant else None
     in_force = grant.level if grant else Level.NOTHING
-    grant = grant or Grant(contract=str(term["contract"]), purpose=str(term["purpose"]))
+    fewer = set(term.fields_denied) - set(grant.fields_denied) if grant else set()
+    grant = grant or Grant(contract=term.contract, purpose=term.purpose)
     grant.agreement = agreement
-    grant.template, grant.required = template, bool(term["required"])
-    grant.fields_denied = term["fields_denied"]
-    grant.ceiling = template if grant.required else min(wanted or before or Level.NOTHING, template)
+    grant.template, grant.required = term.level, term.required
+    grant.fields_denied = list(term.fields_denied)
+    grant.retention_days, grant.recipients = term.retention_days, list(term.recipients)
+    grant.ceiling = term.level if term.required else min(wanted or before or Level.NOTHING, term.level)
     grant.changed_at, grant.changed_by_name = clock.now(), actor.name[:120]
     grant.save()
-    stopped = stop_waiting(grant) if grant.level < in_force else 0
+    # What waits was cut for the terms before: with fields that are not asked any more it does not leave either.
+    stopped = stop_waiting(grant) if grant.level < in_force or fewer else 0
     if before is None or before != grant.ceiling:
         note_change(grant, agreement.version, before, actor, stopped=stopped)
 
@@ -122,10 +141,10 @@ def _put_in_force(agreement: Agreement, term: Mapping[str, object], wanted: Leve
 def _end_what_is_not_named(agreement: Agreement, actor: Actor) -> None:
     """Grants of an earlier version that this one, whose terms are in force, does not name: nothing leaves any more."""
     for grant in Grant.objects.select_for_update().exclude(agreement=agreement):
-        _end_grant(grant, agreement, actor)
+        end_grant(grant, agreement, actor)
 
 
-def _end_grant(grant: Grant, agreement: Agreement, actor: Actor) -> int:
+def end_grant(grant: Grant, agreement: Agreement, actor: Actor) -> int:
     """Let nothing leave under a grant any more; how many messages were stopped."""
     before = Level(grant.ceiling)
     grant.agreement, grant.required = agreement, False
@@ -153,9 +172,9 @@ def end_sharing(*, actor: Actor, note: str, propose_anew: bool = False) -> int:
         if propose_anew:
             agreement.state, agreement.signed_at, agreement.signed_by_id = AgreementState.PROPOSED, None, None
             agreement.signed_by_name = agreement.signed_by_role = ""
-        agreement.save(update_fields=["state", "signed_at", "signed_by_id", "signed_by_name", "signed_by_role"])
+        agreement.save(update_fields=SIGNATURE)
         for grant in Grant.objects.select_for_update().filter(agreement=agreement):
-            stopped += _end_grant(grant, agreement, actor)
+            stopped += end_grant(grant, agreement, actor)
         audit.record(
             actor=actor,
             action="sharing.end",

@@ -12,6 +12,8 @@ from dealer.organisation.queries import profile
 from dealer.sharing.actions.counting import send_counts
 from dealer.sharing.flows import FLOWS
 from dealer.sharing.models import (
+    Agreement,
+    AgreementState,
     Grant,
     LevelChange,
 )
@@ -36,11 +38,15 @@ def change_level(*, actor: Actor, contract: str, purpose: str, level: str, note:
     """Set this dealership's ceiling for a contract and purpose; in force from the commit on.
 
     Lowering stops what waits undelivered at once. A change to counts tells the manufacturer at once too: the report of
-    yesterday, due under this level anyway, goes out with it. Raises Conflict("required") for what the agreement
+    yesterday, due under this level anyway, goes out with it. The manufacturer learns the new ceiling within a minute or
+    two (`tell_what_changed`). Raises Conflict("required") for what the agreement
     requires, Invalid for an unknown level, one above the agreement's, or a contract it does not name. The level that
     already stands is a Conflict("unchanged").
     """
     actor.require(Right.SHARING_CHANGE)
+    # The agreement first, as signing and ending do: then nobody waits for anybody who waits for them. The scheduled
+    # task tells the manufacturer, once for all changes that were made together.
+    Agreement.objects.filter(state=AgreementState.SIGNED).update(told_at=None)
     grant = Grant.objects.select_for_update(of=("self",)).filter(contract=contract, purpose=purpose).first()
     if grant is None:
         raise Invalid({"contract": _("The agreement does not name this kind of data.")}, code="unknown_contract")
