@@ -259,7 +259,15 @@ class Consent(models.Model):
     recorded_at = models.DateTimeField(db_default=Now())
 
     grants = Grants(
-        own="ra", own_update=("withdrawn_at", "withdrawn_means", "withdrawn_note", "withdrawn_by_name", "evidence")
+        own="ra",
+        own_update=(
+            "withdrawn_at",
+            "withdrawn_means",
+            "withdrawn_note",
+            "withdrawn_by_name",
+            "evidence",
+            "signature",
+        ),  # fmt: skip
     )
 
     class Meta:
