@@ -59,6 +59,12 @@ app.conf.update(
             "schedule": 60.0,  # into the books; nothing leaves after the end by the clock alone
             "options": {"queue": "dealers", "expires": 60},
         },
+        "sharing: records from before": {
+            "task": "tenancy.fan_out",
+            "args": ["sharing.backfill"],
+            "schedule": 60.0,  # each asks for its next batch by itself; this finds what was lost
+            "options": {"queue": "dealers", "expires": 60},
+        },
         "exports: made and deleted": {
             "task": "tenancy.fan_out",
             "args": ["organisation.tidy_exports"],

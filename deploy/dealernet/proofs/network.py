@@ -265,7 +265,7 @@ def _own_leads(living: Living) -> None:
 def _first_settings(side: Side, living: Living) -> None:
     from dealer.organisation import actions
     from dealer.organisation.models import Department, Site
-    from dealer.sharing.actions import change_level, receive_agreement
+    from dealer.sharing.actions import change_level, receive_agreement, start_backfill
     from dealer.sharing.models import Agreement, Grant
     from kernel.accounts.actors import SYSTEM
     from kernel.accounts.models import User
@@ -296,7 +296,10 @@ def _first_settings(side: Side, living: Living) -> None:
     text = replace(default_agreement(), version="2031-1")
     proposed = receive_agreement(actor=SYSTEM, text=text)
     living |= {"agreement_proposed": str(proposed.pk), "agreement_hash": proposed.text_hash}
-    living["grant"] = str(Grant.objects.get(contract="Owner").pk)
+    grant = Grant.objects.get(contract="Owner")
+    living["grant"] = str(grant.pk)
+    visits = Grant.objects.get(contract="ServiceVisit")
+    living["backfill"] = str(start_backfill(actor=manager, grant=visits, since=_day(-30)).pk)
 
 
 def _customers(side: Side, living: Living) -> None:

@@ -16,7 +16,7 @@ from kernel import audit, clock
 from kernel.accounts.actors import EXCHANGE, Actor
 from kernel.accounts.roles import Right
 from kernel.automotive.warranty import ClaimReason
-from kernel.contracts import ClaimDecision, ClaimOutcome, Contract, Purpose
+from kernel.contracts import ClaimDecision, ClaimOutcome, Contract, Level, Purpose
 from kernel.contracts import ServiceVisit as VisitRecord
 from kernel.contracts import WarrantyClaim as ClaimRecord
 from kernel.errors import Conflict, FieldError, Invalid, Missing
@@ -51,32 +51,34 @@ def as_shared(record: Contract) -> dict[str, Any]:
 
 @transaction.atomic
 def keep_visit(message: Received) -> ServiceVisit:
-    """Keep a visit as far as it was shared; the same one again changes nothing."""
+    """Keep a visit as far as it was shared; the same one again changes nothing unless it says more than before."""
     record = message.record
     assert isinstance(record, VisitRecord)
-    visit, _created = ServiceVisit.objects.get_or_create(
-        dealership=message.sender,
-        visit_id=record.visit_id,
-        defaults={
-            "vin": record.vin or "",
-            "opened_at": record.opened_at,
-            "closed_at": record.closed_at,
-            "odometer_km": record.odometer_km,
-            "kind": record.kind or "",
-            "jobs": as_shared(record).get("jobs"),
-            "labour_total": record.labour_total,
-            "parts_total": record.parts_total,
-            "currency": record.currency or "",
-            "promised_at": record.promised_at,
-            "satisfaction": record.satisfaction,
-            "level": message.level,
-            "withheld": sorted(record.withheld_keys),
-            "purpose": message.purpose,
-            "agreement_version": message.agreement_version,
-            "message_id": message.message_id,
-            "event_at": message.event_at,
-        },
+    values = {
+        "vin": record.vin or "",
+        "opened_at": record.opened_at,
+        "closed_at": record.closed_at,
+        "odometer_km": record.odometer_km,
+        "kind": record.kind or "",
+        "jobs": as_shared(record).get("jobs"),
+        "labour_total": record.labour_total,
+        "parts_total": record.parts_total,
+        "currency": record.currency or "",
+        "promised_at": record.promised_at,
+        "satisfaction": record.satisfaction,
+        "level": message.level,
+        "withheld": sorted(record.withheld_keys),
+        "purpose": message.purpose,
+        "agreement_version": message.agreement_version,
+        "message_id": message.message_id,
+        "event_at": message.event_at,
+    }
+    visit, created = ServiceVisit.objects.get_or_create(
+        dealership=message.sender, visit_id=record.visit_id, defaults=values
     )
+    if not created and visit.purpose == message.purpose and Level(visit.level) < message.level:
+        ServiceVisit.objects.filter(pk=visit.pk).update(**values)
+        visit.refresh_from_db()
     return visit
 
 

@@ -5,8 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from exchange.handlers import Received, receives
-from kernel.contracts import DailyCounts, Owner, VehicleSale
+from kernel.contracts import DailyCounts, Level, Owner, VehicleSale
 from oem.owners import models
+
+#: What a dealership that raised its level tells of a sale that is known.
+_TOLD_AGAIN = [
+    field.name
+    for field in models.Sale._meta.concrete_fields
+    if field.name not in ("id", "dealership", "sale_id", "purpose", "recorded_at")
+]
 
 
 def _frame(message: Received) -> dict[str, Any]:
@@ -27,7 +34,7 @@ def _text(value: Any) -> str:
 
 @receives(VehicleSale)
 def sales_arrive(messages: list[Received]) -> None:
-    """Keep each sale once, by the dealership's id of it."""
+    """Keep each sale once, by the dealership's id of it; one that says more than before takes its place."""
     rows = []
     for message in messages:
         record = message.record
@@ -52,6 +59,14 @@ def sales_arrive(messages: list[Received]) -> None:
             )
         )
     models.Sale.objects.bulk_create(rows, ignore_conflicts=True)
+    kept = {
+        (one.dealership, one.sale_id): one for one in models.Sale.objects.filter(sale_id__in=[r.sale_id for r in rows])
+    }
+    for row in rows:
+        before = kept[row.dealership, row.sale_id]
+        if before.purpose == row.purpose and Level(before.level) < Level(row.level):
+            row.pk = before.pk
+            models.Sale.objects.bulk_update([row], _TOLD_AGAIN)
 
 
 @receives(Owner)

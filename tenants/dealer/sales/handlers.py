@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 
+from dealer.customers.models import Vehicle
 from dealer.sales.actions.leads import apply_offer, apply_recall
 from dealer.sales.assignment import Desk
 from dealer.sales.models import Delivery, LeadMilestone
 from dealer.sales.records import sale_record
 from dealer.sharing.flows import Sample, sample_with
+from dealer.sharing.past import Past, past_of
 from exchange.handlers import Received, receives
 from exchange.models import InboxPayload
 from kernel.contracts import LeadEvent, LeadOutcome, LeadStage, SalesLead
@@ -45,3 +47,15 @@ def latest_outcomes(limit: int) -> Iterable[Sample]:
     return [
         (LeadOutcome(lead_id=row.lead_id, fence=row.fence, event=LeadEvent(row.event), at=row.at), None) for row in rows
     ]
+
+
+@past_of(
+    "VehicleSale",
+    rows=lambda: Delivery.objects.select_related("prospect__customer", "contract", "vehicle"),
+    moment="created_at",
+)
+def sale_then(delivery: Delivery) -> Past:
+    """A delivery as it was shared on the day; the car stands in the customers' book since then."""
+    customer = delivery.prospect.customer
+    car = Vehicle.objects.get(vin=delivery.vehicle.vin)
+    return Past(sale_record(delivery, customer), car.pk, customer, event_at=delivery.created_at, label=car.vin)

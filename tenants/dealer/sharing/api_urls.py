@@ -1,11 +1,13 @@
 from django.urls import path
 
-from dealer.sharing import api
+from dealer.sharing import api, api_backfills
 
 urlpatterns = [
     path("sharing/agreements", api.Agreements.as_view(), name="api_sharing_agreements"),
     path("sharing/agreements/<str:id>/sign", api.Signature.as_view(), name="api_sharing_sign"),
     path("sharing/levels", api.Levels.as_view(), name="api_sharing_levels"),
+    path("sharing/backfills", api_backfills.Backfills.as_view(), name="api_sharing_backfills"),
+    path("sharing/backfills/<str:id>/stop", api_backfills.StopBackfill.as_view(), name="api_sharing_stop_backfill"),
     path("sharing/preview", api.Previews.as_view(), name="api_sharing_preview"),
     path("sharing/ledger", api.LedgerRows.as_view(), name="api_sharing_ledger"),
     path("sharing/ledger/<str:id>", api.OneMessage.as_view(), name="api_sharing_message"),

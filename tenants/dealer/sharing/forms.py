@@ -10,7 +10,17 @@ from django.utils.translation import gettext_lazy as _
 from dealer.sharing import words
 from dealer.sharing.models import Agreement
 from kernel.contracts import Level
-from kernel.ui.forms import Form, PillSelect
+from kernel.ui.forms import DateInput, Form, PillSelect
+
+
+class BackfillForm(Form):
+    """From which day on earlier records are shared."""
+
+    since = forms.DateField(
+        label=_("Share earlier records from"),
+        widget=DateInput,
+        help_text=_("Under the level in force. Records that have left before are not sent again."),
+    )
 
 
 class SignForm(Form):

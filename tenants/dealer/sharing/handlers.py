@@ -9,6 +9,7 @@ from dealer.customers.listeners import when_consent_changes, when_party_changes
 from dealer.customers.models import Consent, Ownership
 from dealer.sharing import actions
 from dealer.sharing.flows import Sample, sample_with
+from dealer.sharing.past import Past, past_of
 from exchange.handlers import Received, receives
 from kernel.accounts.actors import Actor
 from kernel.contracts import ProposalStep, ReadingReport, SharingProposal
@@ -29,6 +30,17 @@ def latest_owners(limit: int) -> Iterable[Sample]:
     rows = Ownership.objects.filter(until=None).select_related("vehicle", "customer").order_by("-recorded_at")
     for ownership in rows[:limit]:
         yield actions.owner_record(ownership), ownership.customer
+
+
+@past_of(
+    "Owner",
+    rows=lambda: Ownership.objects.filter(until=None).select_related("vehicle", "customer"),
+    moment="recorded_at",
+)
+def owner_then(ownership: Ownership) -> Past:
+    return Past(
+        actions.owner_record(ownership), ownership.vehicle_id, ownership.customer, event_at=ownership.recorded_at
+    )
 
 
 @receives(ReadingReport)

@@ -267,6 +267,62 @@ class CountReport(models.Model):
         return f"{self.contract} {self.day}"
 
 
+class BackfillState(models.TextChoices):
+    RUNNING = "running", pgettext_lazy("backfill", "Under way")
+    FINISHED = "finished", pgettext_lazy("backfill", "Done")
+    STOPPED = "stopped", pgettext_lazy("backfill", "Stopped")
+
+
+BACKFILL_TRANSITIONS = {
+    BackfillState.RUNNING: {BackfillState.FINISHED, BackfillState.STOPPED},
+    BackfillState.FINISHED: set(),
+    BackfillState.STOPPED: set(),
+}
+
+
+class Backfill(models.Model):
+    """That this dealership's records from before are shared as well: those from the local day `since` on that existed
+    when it was started. `place_at` and `place_id` are the last record it came to, in the order of the records.
+
+    Of `total` records as counted at the start, `looked_at` were come to: `sent` left, `known` had left before at this
+    level or a higher one, and of `kept` nothing may leave.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    grant = models.ForeignKey(Grant, models.PROTECT, related_name="backfills")
+    since = models.DateField(_("From"))
+    state = models.CharField(_("State"), max_length=10, choices=BackfillState, default=BackfillState.RUNNING)
+    place_at = models.DateTimeField(null=True)
+    place_id = models.UUIDField(null=True)
+    total = models.PositiveIntegerField()
+    looked_at = models.PositiveIntegerField(default=0)
+    sent = models.PositiveIntegerField(default=0)
+    known = models.PositiveIntegerField(default=0)
+    kept = models.PositiveIntegerField(default=0)
+    #: The newest row of the ledger when it began: what left since is its own doing, or live.
+    ledger_number = models.BigIntegerField(default=0)
+    started_at = models.DateTimeField()
+    started_by_id = models.UUIDField(null=True)
+    started_by_name = models.CharField(max_length=120, blank=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("-started_at", "id")
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["grant"], condition=models.Q(state="running"), name="sharing_backfill_one_running"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.grant} {self.since}"
+
+    @property
+    def percent(self) -> int:
+        """How far it is, 0 to 100."""
+        return min(100, self.looked_at * 100 // self.total) if self.total else 100
+
+
 class How(models.TextChoices):
     """The contract's `ReadingHow` in words."""
 

@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 from django.db.models import Count, Prefetch, Q, QuerySet
 
 from dealer.organisation.queries import profile
-from dealer.sharing.models import Agreement, AgreementState, Disclosure, Grant, LevelChange, Reading
+from dealer.sharing.models import Agreement, AgreementState, Backfill, Disclosure, Grant, LevelChange, Reading
 from exchange.gate import Policy
 from exchange.law import law_rules
 from exchange.models import Ledger, LedgerState, Payload
@@ -55,6 +55,11 @@ def policy_of(
         fields_denied=frozenset(grant.fields_denied),
         law=law_rules(profile().country),
     )
+
+
+def level_of(policy: Policy) -> Level:
+    """The level in force under a policy, before any customer's consent and the law."""
+    return policy.template if policy.required else min(policy.template, policy.ceiling)
 
 
 def policies_for_sharing(contract: str) -> list[Policy]:
@@ -165,6 +170,23 @@ def access_grant_for_reading(id: str, user: User) -> Grant:
     if not user.has(Right.SHARING_READ):
         raise Missing()
     return find(Grant.objects.select_related("agreement"), id)
+
+
+def access_grant_of(contract: str, purpose: str, user: User) -> Grant:
+    """The line of the switchboard for a contract and purpose, for those who may change it. Raises Missing."""
+    if not user.has(Right.SHARING_CHANGE):
+        raise Missing()
+    grant = Grant.objects.select_related("agreement").filter(contract=contract, purpose=purpose).first()
+    if grant is None:
+        raise Missing()
+    return grant
+
+
+def access_backfill_for_stopping(id: str, user: User) -> Backfill:
+    """A backfill, for those who may end it. Raises Missing."""
+    if not user.has(Right.SHARING_CHANGE):
+        raise Missing()
+    return find(Backfill.objects.select_related("grant"), id)
 
 
 def visible_ledger(user: User) -> QuerySet[Ledger]:

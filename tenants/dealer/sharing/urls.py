@@ -10,7 +10,10 @@ urlpatterns = [
     path("sharing/readings/", views.readings, name="readings"),
     path("sharing/agreements/", views.agreements, name="agreements"),
     path("sharing/agreements/<str:id>/", views.agreement, name="agreement"),
+    path("sharing/backfills/<str:id>/stop/", views.stop_backfill, name="stop_backfill"),
     path("sharing/<str:id>/", views.flow, name="flow"),
     path("sharing/<str:id>/preview/", views.preview, name="preview"),
     path("sharing/<str:id>/level/", views.change_level, name="change_level"),
+    path("sharing/<str:id>/backfill/", views.start_backfill, name="start_backfill"),
+    path("sharing/<str:id>/backfill/progress/", views.backfill_progress, name="backfill_progress"),
 ]

@@ -63,7 +63,7 @@ def share(
     if isinstance(record, LeadOutcome) and record.event in _TAKING:
         _require_answers(policies)
     return [
-        _share_for(policy, record, subject=subject, customer=customer, actor=actor, event_at=event_at, label=label)
+        share_under(policy, record, subject=subject, customer=customer, actor=actor, event_at=event_at, label=label)
         for policy in policies
     ]
 
@@ -74,7 +74,7 @@ def _require_answers(policies: Iterable[Policy]) -> None:
         raise Conflict("lead_answers_off", message)
 
 
-def _share_for(
+def share_under(
     policy: Policy,
     record: Contract,
     *,
@@ -84,6 +84,7 @@ def _share_for(
     event_at: datetime,
     label: str,
 ) -> Ledger:
+    """Let a record leave for the purpose of one policy. Belongs inside the caller's transaction."""
     consent = consent_for_sharing(customer, policy.purpose) if customer else None
     mine = profile()
     row = outbound.release(

@@ -1,6 +1,9 @@
-"""Pages of sharing, one module a page: switchboard, agreements, ledger, readings."""
+"""Pages of sharing, one module a page: switchboard, agreements, ledger, readings, backfills."""
 
 from dealer.sharing.views.agreements import agreement, agreements
+from dealer.sharing.views.backfills import progress as backfill_progress
+from dealer.sharing.views.backfills import start as start_backfill
+from dealer.sharing.views.backfills import stop as stop_backfill
 from dealer.sharing.views.ledger import ledger, message
 from dealer.sharing.views.readings import readings
 from dealer.sharing.views.switchboard import change_level, flow, preview, switchboard
@@ -8,11 +11,14 @@ from dealer.sharing.views.switchboard import change_level, flow, preview, switch
 __all__ = [
     "agreement",
     "agreements",
+    "backfill_progress",
     "change_level",
     "flow",
     "ledger",
     "message",
     "preview",
     "readings",
+    "start_backfill",
+    "stop_backfill",
     "switchboard",
 ]

@@ -20,6 +20,7 @@ from dealer.organisation.queries import profile
 from dealer.sharing import actions, previews, queries, words
 from dealer.sharing.flows import FLOWS, Flow
 from dealer.sharing.models import AgreementState, Grant, LevelChange
+from dealer.sharing.views.backfills import past_of
 from exchange.models import Ledger, LedgerState
 from kernel import clock
 from kernel.accounts.access import requires
@@ -182,6 +183,7 @@ def flow(request: HttpRequest, id: str) -> HttpResponseBase:
         ],
         "preview": found,
         "changes": grant.changes.all()[:50],
+        **past_of(grant, request),
         **_example(found, grant.contract, level),
     }
     return render(request, "sharing/flow.html", context)
