@@ -6,7 +6,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,9 +15,9 @@ from dealernet.embedded.postgres import PostgresServer
 
 
 @contextmanager
-def throw_away_server(secret: str = "") -> Iterator[PostgresServer]:
+def throw_away_server(secret: str = "", *, settings: Mapping[str, str] | None = None) -> Iterator[PostgresServer]:
     """Keys of an installation that is forgotten afterwards (or of `secret`), and an embedded server in a temporary
-    folder.
+    folder; `settings` are the server's own.
 
     Must be entered before Django's settings are imported: sets the environment of this process. Yields the server.
     """
@@ -31,7 +31,7 @@ def throw_away_server(secret: str = "") -> Iterator[PostgresServer]:
     folder = Path(tempfile.mkdtemp(prefix="dealernet-proof-"))
     folder.chmod(0o755)
     os.environ["DEALERNET_DATA"] = str(folder / "data")
-    server = PostgresServer(folder / "pg", fsync=False, settings={"max_connections": "100"})
+    server = PostgresServer(folder / "pg", fsync=False, settings={"max_connections": "100", **(settings or {})})
     try:
         server.start(os.environ["DEALERNET_KEY_SUPERUSER"])
         yield server
