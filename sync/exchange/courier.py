@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 BATCH = 500
 #: Members whose mailboxes are asked in one question.
 MEMBERS_AT_ONCE = 100
+#: So many members' tables one connection of a sweep looks at; the server's process keeps about 0.1 MB of each.
+MEMBERS_A_CONNECTION = 300
 #: Seconds after which the courier listens for new hints, however much waits.
 TURN_SECONDS = 1.0
 #: Seconds between sweeps over all members.
@@ -218,7 +220,12 @@ def sweep(*, watermarks: bool = True, seconds: float = math.inf) -> int:
     with bound(Courier()):
         busy = [sender for _some, found, _looked_at in looks for sender in found]
         carried, _more = carry_in_turns(busy, everyone, seconds=seconds)
+    seen = 0
     for some, found, looked_at in looks:
+        seen += len(some)
+        if seen > MEMBERS_A_CONNECTION:
+            _begin_anew()
+            seen = len(some)
         with bound(Courier()):
             if watermarks:
                 mark_drained([p for p in some.values() if p not in found], looked_at)
@@ -229,10 +236,23 @@ def sweep(*, watermarks: bool = True, seconds: float = math.inf) -> int:
 
 
 def _in_parts(everyone: dict[UUID, Party]) -> Iterator[dict[UUID, Party]]:
-    """The members by hundreds: what the server needs for one question about all of a thousand, it keeps."""
-    ids = list(everyone)
+    """The members by hundreds: what the server needs for one question about all of a thousand, it keeps. So it does
+    what it learned of their tables, and the connection ends before that is too much."""
+    ids, seen = list(everyone), 0
     for begin in range(0, len(ids), MEMBERS_AT_ONCE):
-        yield {id_: everyone[id_] for id_ in ids[begin : begin + MEMBERS_AT_ONCE]}
+        some = {id_: everyone[id_] for id_ in ids[begin : begin + MEMBERS_AT_ONCE]}
+        yield some
+        seen += len(some)
+        if seen >= MEMBERS_A_CONNECTION:
+            _begin_anew()
+            seen = 0
+
+
+def _begin_anew() -> None:
+    """Close the courier's connection; the next question opens another."""
+    with bound(Courier()):
+        connection.ensure_connection()  # one that idles in the pool is the one that would be used next
+        connection.close()
 
 
 def run_forever(stop: Callable[[], bool]) -> None:

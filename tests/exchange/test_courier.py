@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from exchange import courier, handlers, hints, inbox, operations
 from exchange.gate import Policy
@@ -524,3 +524,30 @@ def test_the_inbox_gives_every_sender_its_turn(committed, portal, north, south, 
         assert sorted(message.record.day.day for message in arrived) == [1, 9]
         inbox.drain()
     assert [message.record.day.day for message in arrived if message.sender == north.id] == [1, 2, 3, 4]
+
+
+def test_a_sweep_over_many_members_uses_each_connection_for_some_of_them(committed, portal, north, south, monkeypatch):
+    monkeypatch.setattr(courier, "MEMBERS_AT_ONCE", 1)
+    monkeypatch.setattr(courier, "MEMBERS_A_CONNECTION", 1)
+    seen: list[tuple[int, str]] = []
+
+    def execute(run, sql, params, many, context):
+        seen.extend(
+            (connection.connection.info.backend_pid, side.schema)
+            for side in (portal, north, south)
+            if "exchange_ledger WHERE state = 'recorded'" in sql and f'"{side.schema}"' in sql
+        )
+        return run(sql, params, many, context)
+
+    with connection.execute_wrapper(execute):
+        courier.sweep()
+    assert {schema for _pid, schema in seen} == {portal.schema, north.schema, south.schema}
+    assert len({pid for pid, _schema in seen}) == len(seen) == 3
+
+
+def test_a_sweep_over_few_members_keeps_its_connection(committed, portal, north, south):
+    with bound(Courier()):
+        before = connection.cursor().connection.info.backend_pid
+    courier.sweep()
+    with bound(Courier()):
+        assert connection.cursor().connection.info.backend_pid == before
