@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup
 COVERING := tests/exchange tests/kernel/tenancy tests/kernel/accounts tests/oem tests/dealer tests/dealernet/commands
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: setup setup-dev demo test cover lint bench prove css messages schemas clean packages
+.PHONY: setup setup-dev demo test cover mutate lint bench prove css messages schemas clean packages
 
 $(BIN)/python:
 	@command -v $(PYTHON) >/dev/null || { echo "Dealernet needs Python 3.11 with its venv module."; exit 1; }
@@ -49,6 +49,9 @@ test: setup-dev packages  ## every test, the browser's too; TESTS=tests/… for 
 
 cover: setup-dev  ## no line and no branch of actions, gate, courier and wall without a test
 	$(PYTEST) --cov --cov-report=term $(COVERING)
+
+mutate: setup-dev packages  ## whether tests notice a wrong line in gate, courier and wall (docs/mutation.md); WITH="gate --sample 50"
+	$(BIN)/python -m tests.mutation $(WITH)
 
 lint: setup-dev  ## style, types, imports, templates, migrations, deploy check, known vulnerabilities
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh deploy/lint.sh

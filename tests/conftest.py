@@ -15,6 +15,9 @@ from hypothesis import settings as hypothesis_settings
 
 from kernel.testing.network import Network, give_keys
 
+#: The server of the process that started this one, with the test network's template on it, in place of one of its own.
+SERVER = "DEALERNET_TESTS_SERVER"
+
 give_keys("test-superuser")
 os.environ.setdefault("DEALERNET_PROCESS", "tests")
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dealernet.settings_testing")
@@ -29,6 +32,9 @@ pytest_plugins = ["kernel.testing.plugin", "tests.broker"]
 @pytest.fixture(scope="session")
 def database_server() -> Iterator[str]:
     """The socket folder of a PostgreSQL server of this test process. Not crash-safe, and therefore fast."""
+    if given := os.environ.get(SERVER):
+        yield given
+        return
     from dealernet.embedded.postgres import PostgresServer
 
     folder = Path(tempfile.mkdtemp(prefix="dealernet-tests-"))
@@ -49,5 +55,8 @@ def database_network(database_server: str, django_db_blocker: Any) -> Network:
 
     with django_db_blocker.unblock():
         network = Network(host=database_server)
-        network.build(seed)
+        if SERVER in os.environ:
+            network.reset()
+        else:
+            network.build(seed)
     return network

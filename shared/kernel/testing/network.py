@@ -102,6 +102,7 @@ class Network:
     """The database of a test session: bootstrapped once, copied back from its template after committed tests."""
 
     def __init__(self, *, host: str, port: str = "", name: str = "dealernet_test") -> None:
+        self.host = host
         self.name = name
         self.template = f"{name}_template"
         self._disconnect()  # what idles in the pool belongs to whatever network was there before
