@@ -80,7 +80,7 @@ def test_rows_of_nobody_and_reasons_that_are_missing_are_found(altered):
     def change(body):
         del body["Vehicle"]["of"]
         del body["Vehicle"]["reference"]["why"]
-        body["Consent"]["evidence"].pop("blank")
+        body["Consent"]["evidence"]["blank"] = ["signature"]
         body["Consent"]["reference"] = {"row": ["evidence"]}
 
     assert sorted(altered("customers", change)) == [
