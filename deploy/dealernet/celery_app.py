@@ -47,6 +47,12 @@ app.conf.update(
             "schedule": crontab(hour=16, minute=10),  # 00:10 in China
             "options": {"queue": "dealers"},
         },
+        "customers: blind marks": {
+            "task": "tenancy.fan_out",
+            "args": ["customers.mark"],
+            "schedule": crontab(minute="*/10"),
+            "options": {"queue": "dealers", "expires": 600},
+        },
         "sharing: counts of closed days": {
             "task": "tenancy.fan_out",
             "args": ["sharing.send_daily_counts"],
@@ -86,6 +92,11 @@ app.conf.update(
             "task": "owners.report_readings",
             "schedule": 60.0,
             "options": {"queue": "portal", "expires": 60},
+        },
+        "insight: compare a month": {
+            "task": "insight.count_month",
+            "schedule": crontab(minute=40),
+            "options": {"queue": "portal", "expires": 3600},
         },
         "clearing: portal": {"task": "kernel.accounts.tidy_portal", "schedule": 300.0, "options": {"queue": "portal"}},
         "clearing: dealers": {

@@ -65,7 +65,7 @@ class Secrets:
 
 
 #: Whose keys the lasting ones are derived from, and who may hold them: purpose → key.
-LASTING = {"pseudonyms": "dealers", "heads": "courier"}
+LASTING = {"pseudonyms": "dealers", "matching": "dealers", "heads": "courier"}
 
 
 def lasting_of(secret: str) -> dict[str, str]:

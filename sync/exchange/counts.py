@@ -23,8 +23,13 @@ class Counts:
     total: int | None
 
 
-def daily_counts(rows: Iterable[Mapping[str, Any]], dimension: str, *, keys: Collection[str]) -> Counts:
+def daily_counts(
+    rows: Iterable[Mapping[str, Any]], dimension: str, *, keys: Collection[str], steady: bool = True
+) -> Counts:
     """Count the rows of one day by their value of `dimension`, in the cells `keys` and `other`.
+
+    `steady` is false for a day that another report, or what left record by record, covers in part only: the difference
+    of the two would be a cut of its own, so nothing at all is told of that day.
 
     The cells are fixed beforehand, so that which of them exist tells nothing. If any is below the floor of 5 (zero
     too), all below 10 are hidden; if the total would still give those away (only one is hidden, or they are below
@@ -38,6 +43,8 @@ def daily_counts(rows: Iterable[Mapping[str, Any]], dimension: str, *, keys: Col
         value = row.get(dimension)
         numbers[str(value) if value is not None and str(value) in keys else OTHER] += 1
     hidden = {key for key, number in numbers.items() if number < COVER}
+    if not steady:
+        return Counts(dict.fromkeys(numbers, None), None)
     if all(number >= FLOOR for number in numbers.values()):
         hidden = set()
     elif len(hidden) < 2 or sum(numbers[key] for key in hidden) < FLOOR:

@@ -45,7 +45,7 @@ def test_keys_rotate_under_load_and_everything_opens_with_the_new_ones_alone(net
     after = config.secrets_of(network.data)
     assert after.current != before.current
     assert after.previous == ""
-    assert set(after.lasting) == {"heads", "pseudonyms"}
+    assert set(after.lasting) == {"heads", "matching", "pseudonyms"}
     network.end(signal.SIGTERM)
     network.start()
     assert network.status("portal.localhost", "/sign-in/") == 200

@@ -1,7 +1,7 @@
 -- Every schema of the kind "manufacturer", migration by migration.
 -- Recorded from the migrations by `make schemas`; not written by hand.
--- migrations ef728a0fc277d7279097ff777f76fc578aa8dc0dcd91ddc83d14ce45f381aad6
--- structure ecb58ffcc25e8d6bfc5c885e1cd21f98ee52ca3bc193a5d123843cdf613dccff
+-- migrations bd8dba66c7e7933f002ba33e4bd5fc7f878bbee257175a44c9937d95cf6dde2e
+-- structure afb1ffa309ccc85430eea42ea466489d8839f70d848508ea3fbed975e92a4db6
 
 -- migration accounts.0001_initial sql
 CREATE TABLE "accounts_user" ("password" varchar(128) NOT NULL, "last_login" timestamp with time zone NULL, "id" uuid NOT NULL PRIMARY KEY, "login" varchar(64) NOT NULL, "name" varchar(120) NOT NULL, "email" varchar(254) NOT NULL, "phone" varchar(32) NOT NULL, "role" varchar(32) NOT NULL, "language" varchar(8) NOT NULL, "is_active" boolean NOT NULL, "password_changed_at" timestamp with time zone NULL, "invited_at" timestamp with time zone NULL, "retired_at" timestamp with time zone NULL, "last_seen" timestamp with time zone NULL, "created_at" timestamp with time zone DEFAULT (STATEMENT_TIMESTAMP()) NOT NULL);
@@ -226,6 +226,13 @@ CREATE INDEX CONCURRENTLY "exchange_ledger_unsealed" ON "exchange_ledger" ("numb
 CREATE TABLE "idempotency_storedanswer" ("id" uuid NOT NULL PRIMARY KEY, "key" varchar(255) NOT NULL, "owner" uuid NOT NULL, "method" varchar(8) NOT NULL, "path" varchar(500) NOT NULL, "fingerprint" varchar(64) NOT NULL, "status" smallint NOT NULL CHECK ("status" >= 0), "headers" jsonb NOT NULL, "body" bytea NOT NULL, "created_at" timestamp with time zone DEFAULT (STATEMENT_TIMESTAMP()) NOT NULL, "expires_at" timestamp with time zone NOT NULL, CONSTRAINT "idempotency_owner_key" UNIQUE ("owner", "key"));
 -- next
 CREATE INDEX "idempotency_expires" ON "idempotency_storedanswer" ("expires_at");
+
+-- migration insight.0001_initial sql
+CREATE TABLE "insight_benchmark" ("id" uuid NOT NULL PRIMARY KEY, "month" date NOT NULL, "figure" varchar(20) NOT NULL, "state" varchar(12) NOT NULL, "floor" smallint NOT NULL CHECK ("floor" >= 0), "lower" integer NULL, "median" integer NULL, "upper" integer NULL, "dealerships" jsonb NOT NULL, "recorded_at" timestamp with time zone DEFAULT (STATEMENT_TIMESTAMP()) NOT NULL, CONSTRAINT "insight_benchmark_once" UNIQUE ("month", "figure"));
+-- next
+CREATE TABLE "insight_benchmarkrule" ("id" smallint NOT NULL PRIMARY KEY CHECK ("id" >= 0), "floor" smallint NOT NULL CHECK ("floor" >= 0), "updated_at" timestamp with time zone NULL, CONSTRAINT "insight_rule_one_row" CHECK ("id" = 1), CONSTRAINT "insight_rule_floor" CHECK ("floor" >= 5));
+-- next
+CREATE TABLE "insight_contribution" ("id" uuid NOT NULL PRIMARY KEY, "dealership" uuid NOT NULL, "month" date NOT NULL, "figures" jsonb NOT NULL, "message" uuid NOT NULL, "recorded_at" timestamp with time zone DEFAULT (STATEMENT_TIMESTAMP()) NOT NULL, CONSTRAINT "insight_contribution_once" UNIQUE ("month", "dealership"));
 
 -- migration leads.0001_initial sql
 CREATE TABLE "leads_rawintake" ("id" uuid NOT NULL PRIMARY KEY, "door" varchar(8) NOT NULL, "content_type" varchar(120) NOT NULL, "sha256" varchar(64) NOT NULL UNIQUE, "size" integer NOT NULL CHECK ("size" >= 0), "source" varchar(120) NOT NULL, "readable" boolean NOT NULL, "issues" jsonb NOT NULL, "received_at" timestamp with time zone NOT NULL, "recorded_at" timestamp with time zone DEFAULT (STATEMENT_TIMESTAMP()) NOT NULL);

@@ -14,6 +14,8 @@ CONTRACTS = {
     "Owner": _("Owners"),
     "ServiceVisit": _("Service visits"),
     "WarrantyClaim": _("Warranty claims"),
+    "KnownCustomer": _("Whether a lead was a customer already"),
+    "BenchmarkFigures": _("Figures for the comparison"),
 }
 
 

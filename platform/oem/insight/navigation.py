@@ -24,6 +24,14 @@ register(
         order=50,
         phone=True,
     ),
+    NavItem(
+        "benchmarks",
+        _("Comparison"),
+        "insight:benchmarks",
+        icon="scale",
+        right=Right.INSIGHT_READ,
+        order=55,
+    ),
 )
 
 

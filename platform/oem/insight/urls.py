@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from oem.insight import reports, views
+from oem.insight import medians, reports, views
 
 app_name = "insight"
 urlpatterns = [
@@ -12,5 +12,7 @@ urlpatterns = [
     path("insight/owners/", reports.owners, name="owners"),
     path("insight/service/", reports.service, name="service"),
     path("insight/claims/", reports.claims, name="claims"),
+    path("insight/benchmarks/", medians.medians, name="benchmarks"),
+    path("insight/benchmarks/floor/", medians.set_floor, name="set_floor"),
     path("insight/dealerships/<str:slug>/", reports.dealership, name="dealership"),
 ]

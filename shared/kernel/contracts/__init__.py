@@ -29,9 +29,11 @@ from kernel.contracts.base import (
     k,
     versions,
 )
+from kernel.contracts.benchmarks import BenchmarkFigures, BenchmarkReport, Figure, FigureState
 from kernel.contracts.bookkeeping import BOOKKEEPING, Receipt, ReceiptOutcome
 from kernel.contracts.counts import FLOOR, DailyCounts
 from kernel.contracts.leads import ENVELOPE, SPOKEN, LeadEvent, LeadOutcome, LeadStage, SalesLead, Temperature
+from kernel.contracts.matching import KnownBy, KnownCustomer
 from kernel.contracts.owners import Owner, OwnerRole, Sex
 from kernel.contracts.sales import BuyerKind, VehicleSale
 from kernel.contracts.service import PayType, ServiceVisit, VisitKind
@@ -71,6 +73,8 @@ __all__ = [
     "STATE",
     "UP",
     "AskedTerm",
+    "BenchmarkFigures",
+    "BenchmarkReport",
     "BuyerKind",
     "Ceiling",
     "ClaimDecision",
@@ -82,7 +86,11 @@ __all__ = [
     "DecisionStep",
     "Direction",
     "FieldClass",
+    "Figure",
+    "FigureState",
     "Kind",
+    "KnownBy",
+    "KnownCustomer",
     "LeadEvent",
     "LeadOutcome",
     "LeadStage",

@@ -42,6 +42,9 @@ NUMBERS: Mapping[str, int] = MappingProxyType(
         "ReadingReport": 11,
         "SharingProposal": 12,
         "SharingDecision": 13,
+        "KnownCustomer": 18,
+        "BenchmarkFigures": 19,
+        "BenchmarkReport": 20,
     }
 )
 #: Names that no longer have a class; their numbers stay taken.

@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from dealer.customers import consent_texts, listeners, signatures
+from dealer.customers import consent_texts, listeners, marks, signatures
 from dealer.customers.models import (
     Channel,
     Consent,
@@ -41,7 +41,7 @@ from kernel.accounts.models import LANGUAGES
 from kernel.accounts.roles import Department, Right, Role
 from kernel.automotive import names, odometer, phone, regions
 from kernel.automotive import vin as vins
-from kernel.contracts import Purpose
+from kernel.contracts import KnownBy, Purpose
 from kernel.errors import Conflict, FieldError, Invalid
 from kernel.tenancy.manufacturer import in_words
 
@@ -98,6 +98,7 @@ def create_customer(
     customer = Customer(created_at=moment, updated_at=moment, created_by_id=actor.id)
     _fill(customer, _with_parts(fields, name), reachable=reachable)
     customer.for_sales, customer.for_service = _meets(department or department_of(actor))
+    marks.put_on(customer)
     customer.save(force_insert=True)
     audit.record(actor=actor, action="customers.create", obj=customer, after=_plain(customer))
     return customer
@@ -120,6 +121,7 @@ def update_customer(*, actor: Actor, customer: Customer, name: str | None = None
     if not changed:
         return customer
     customer.updated_at = clock.now()
+    marks.put_on(customer)
     customer.save()
     audit.record(
         actor=actor,
@@ -329,7 +331,13 @@ def register_vehicle(
         raise Invalid({"brand": _("Enter the brand of the car.")}, code="required")
     moment = clock.now()
     vehicle, created = Vehicle.objects.select_for_update(of=("self",)).get_or_create(
-        vin=number, defaults={"brand": brand.strip(), "created_at": moment, "updated_at": moment}
+        vin=number,
+        defaults={
+            "brand": brand.strip(),
+            "mark": marks.Marker()(KnownBy.VIN, number),
+            "created_at": moment,
+            "updated_at": moment,
+        },
     )
     known = {
         "series": series,

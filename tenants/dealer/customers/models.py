@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models.functions import Now, Reverse
 from django.utils.translation import gettext_lazy as _
@@ -13,8 +14,11 @@ from kernel.accounts.models import LANGUAGES
 from kernel.contracts import Purpose
 from kernel.fields import IdentityField
 from kernel.ids import new_id
+from kernel.moving.rules import Moves
 from kernel.reference.queries import car_name
 from kernel.tenancy.grants import Grants
+
+_OWN_KEY = "made with the key of this dealership; made anew where it goes"
 
 
 class Kind(models.TextChoices):
@@ -34,7 +38,8 @@ class Customer(models.Model):
     `number` runs by itself in each dealership. `name` is what people read: the full name of a person, the company's
     of a company. `pinyin` (surname first, one word) and `initials` are its readings for search and order; all three
     are written by the actions. `phone` is E.164, `phone_reversed` serves the search by last digits. `for_sales` and
-    `for_service` say which department meets this customer. `created_by_id` is the user's id.
+    `for_service` say which department meets this customer. `created_by_id` is the user's id. `marks` are the blind
+    marks of telephone numbers and e-mail address (`dealer.customers.marks`) as they were at `marked_at`.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -65,15 +70,26 @@ class Customer(models.Model):
     initials = models.CharField(max_length=60, blank=True, editable=False)
     for_sales = models.BooleanField(default=False)
     for_service = models.BooleanField(default=False)
+    marks = models.JSONField(null=True, editable=False)
+    marked_at = models.DateTimeField(null=True, editable=False)
     created_by_id = models.UUIDField(null=True, editable=False)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
     recorded_at = models.DateTimeField(db_default=Now())
 
+    moves = Moves(blank={"marks": ("NULL", _OWN_KEY), "marked_at": ("NULL", _OWN_KEY)})
+
     class Meta:
         ordering = ("-created_at", "id")
         indexes: ClassVar = [
             models.Index(fields=["-created_at", "id"], name="customers_customer_newest"),
+            GinIndex(fields=["marks"], name="customers_customer_marks", opclasses=["jsonb_path_ops"]),
+            # What the backfill looks for, every few minutes: nearly always nobody.
+            models.Index(
+                fields=["id"],
+                name="customers_customer_unmarked",
+                condition=models.Q(marked_at=None) | models.Q(marked_at__lt=models.F("updated_at")),
+            ),
             # Prefix searches need the pattern operator class whatever the database's collation is.
             models.Index(fields=["name"], name="customers_customer_name", opclasses=["varchar_pattern_ops"]),
             models.Index(fields=["pinyin"], name="customers_customer_pinyin", opclasses=["varchar_pattern_ops"]),
@@ -92,7 +108,8 @@ class Vehicle(models.Model):
 
     `brand`, `series`, `model`, `variant` and `colour` are codes of the published catalogue, or words for other cars.
 
-    `party_version` grows with every change of any party of the car; the `Owner` contract carries it.
+    `party_version` grows with every change of any party of the car; the `Owner` contract carries it. `mark` is the
+    blind mark of the VIN, null until it is made.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -111,13 +128,17 @@ class Vehicle(models.Model):
     odometer_km = models.PositiveIntegerField(_("Mileage"), null=True, blank=True)
     odometer_on = models.DateField(null=True, blank=True)
     party_version = models.PositiveIntegerField(default=0, editable=False)
+    mark = models.CharField(max_length=26, null=True, editable=False)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
     recorded_at = models.DateTimeField(db_default=Now())
 
+    moves = Moves(blank={"mark": ("NULL", _OWN_KEY)})
+
     class Meta:
         ordering = ("-created_at", "id")
         indexes: ClassVar = [
+            models.Index(fields=["mark"], name="customers_vehicle_mark"),
             models.Index(fields=["vin_reversed"], name="customers_vehicle_vin_tail", opclasses=["varchar_pattern_ops"]),
             models.Index(fields=["plate"], name="customers_vehicle_plate", opclasses=["varchar_pattern_ops"]),
             models.Index(fields=["-created_at", "id"], name="customers_vehicle_newest"),

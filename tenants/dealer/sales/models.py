@@ -4,11 +4,13 @@ A *lead* mirrors the manufacturer's lead of the same id; accepting it makes a *p
 Everything that follows (follow-ups, test drives, quotations, the sales contract, the delivery) hangs on the prospect.
 """
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import ClassVar
 
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -18,6 +20,7 @@ from kernel.accounts.models import User
 from kernel.automotive import regions
 from kernel.automotive.channel import Channel, channel_name
 from kernel.automotive.temperature import Temperature
+from kernel.contracts import KnownBy
 from kernel.fields import IdentityField
 from kernel.ids import new_id
 from kernel.money import DEFAULT_CURRENCY
@@ -122,13 +125,27 @@ class DeclineReason(models.TextChoices):
     OTHER = "other", _("Another reason")
 
 
+KNOWN_BY: dict[str, str | Promise] = {
+    KnownBy.PHONE: pgettext_lazy("known by", "same phone number"),
+    KnownBy.EMAIL: pgettext_lazy("known by", "same e-mail address"),
+    KnownBy.VIN: pgettext_lazy("known by", "the car offered in trade is our customer's"),
+}
+
+
+def known_in_words(codes: Iterable[str]) -> str:
+    """Codes of `KnownBy` in words, in their fixed order."""
+    given = set(codes)
+    return " · ".join(str(words) for code, words in KNOWN_BY.items() if code in given)
+
+
 class Lead(models.Model):
     """A lead of the manufacturer at this dealership; `id` is the same on the portal. Times in UTC.
 
     While it is offered, name and telephone stand sealed in `envelope` (see `envelope.py`); acceptance opens it, every
     other end blanks it together with the masked name, the district and the wish. `fence` is the number of the offer:
-    messages with a lower one are history. `assignment` keeps why this consultant was chosen: the rule and every
-    candidate's figures.
+    messages with a lower one are history. `known_by` says by what somebody was a customer already when the offer came
+    (codes of `KnownBy`; empty: by nothing, null: not looked up). `assignment` keeps why this consultant was chosen: the
+    rule and every candidate's figures.
     """
 
     id = models.UUIDField(primary_key=True)
@@ -162,6 +179,7 @@ class Lead(models.Model):
     answered_at = models.DateTimeField(null=True)
     answered_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     customer_known = models.BooleanField(default=False)
+    known_by = models.JSONField(null=True)
     decline_reason = models.CharField(max_length=20, choices=DeclineReason.choices, blank=True)
     decline_text = models.CharField(max_length=300, blank=True)
     first_contact_at = models.DateTimeField(null=True)
@@ -202,6 +220,11 @@ class Lead(models.Model):
     @property
     def is_offered(self) -> bool:
         return self.state == LeadState.OFFERED
+
+    @property
+    def known_in_words(self) -> str:
+        """By what the customer is known already, "" for a new one: one of seven fixed phrases, never the value."""
+        return known_in_words(self.known_by or ())
 
     @property
     def deadline(self) -> datetime | None:

@@ -35,6 +35,8 @@ class Flow:
     dimension: str
     cells: Callable[[], Collection[str]] = tuple
     icon: str = "circle"
+    #: Whether level counts means daily counts; a record that is itself counts leaves as it is.
+    counted: bool = True
 
 
 def _series() -> Collection[str]:
@@ -114,6 +116,34 @@ FLOWS: dict[str, Flow] = {
         cells=lambda: list(LeadEvent),
         icon="inbox",
     ),
+    "KnownCustomer": Flow(
+        contract="KnownCustomer",
+        title=_("Whether a lead was your customer already"),
+        what_for=_("So that the manufacturer knows which of its leads are new. You see it in any case; it need not."),
+        in_words={
+            Level.NOTHING: _NOTHING,
+            Level.COUNTS: _("How many accepted leads on a day you knew before. Fewer than five are not told."),
+            Level.PSEUDONYMOUS: _("For each accepted lead: known before, yes or no. Never who it is."),
+            Level.FULL: _("For each accepted lead: known before, and by what: phone, e-mail or car. Never who it is."),
+        },
+        dimension="known",
+        cells=lambda: ["True"],
+        icon="user-check",
+    ),
+    "BenchmarkFigures": Flow(
+        contract="BenchmarkFigures",
+        title=_("Figures for the comparison with the network"),
+        what_for=_("So that you see the network's medians and your own place. Who gives no figures gets none."),
+        in_words={
+            Level.NOTHING: _("Your figures stay here, and you do not see those of the network."),
+            Level.COUNTS: _("Five whole numbers a month, and you see the network's medians and your own place."),
+            Level.PSEUDONYMOUS: _("The agreement does not ask for more than the numbers."),
+            Level.FULL: _("The agreement does not ask for more than the numbers."),
+        },
+        dimension="",
+        icon="chart-column",
+        counted=False,
+    ),
 }
 _samplers: dict[str, Sampler] = {}
 
@@ -140,7 +170,7 @@ def dimension_of(record: Contract) -> str:
     if isinstance(record, Owner):
         # The contract itself does not say the series: it is the car's.
         return Vehicle.objects.filter(vin=record.vin).values_list("series", flat=True).first() or ""
-    return str(getattr(record, flow.dimension, None) or "")
+    return str(getattr(record, flow.dimension, None) or "") if flow.dimension else ""
 
 
 def label_of(record: Contract) -> str:

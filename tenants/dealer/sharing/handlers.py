@@ -7,12 +7,15 @@ from datetime import datetime
 
 from dealer.customers.listeners import when_consent_changes, when_party_changes
 from dealer.customers.models import Consent, Ownership
+from dealer.organisation.queries import profile
 from dealer.sharing import actions
+from dealer.sharing.benchmarks import figures_of, last_closed
 from dealer.sharing.flows import Sample, sample_with
 from dealer.sharing.past import Past, past_of
 from exchange.handlers import Received, receives
+from kernel import clock
 from kernel.accounts.actors import Actor
-from kernel.contracts import ProposalStep, ReadingReport, SharingProposal
+from kernel.contracts import BenchmarkFigures, BenchmarkReport, ProposalStep, ReadingReport, SharingProposal
 
 
 @when_party_changes
@@ -41,6 +44,23 @@ def owner_then(ownership: Ownership) -> Past:
     return Past(
         actions.owner_record(ownership), ownership.vehicle_id, ownership.customer, event_at=ownership.recorded_at
     )
+
+
+@sample_with("BenchmarkFigures")
+def last_month(limit: int) -> Iterable[Sample]:
+    """The figures of the last closed month, as they would be given."""
+    mine = profile()
+    month = last_closed(clock.today(mine.time_zone))
+    found = figures_of(month, mine.time_zone)
+    return [(BenchmarkFigures(month=month, figures={str(k): cases.given for k, cases in found.items()}), None)]
+
+
+@receives(BenchmarkReport)
+def comparisons_arrive(messages: list[Received]) -> None:
+    """Keep the network's figures of each month."""
+    for message in messages:
+        assert isinstance(message.record, BenchmarkReport)
+        actions.keep_comparison(message.record, message=message.message_id)
 
 
 @receives(ReadingReport)

@@ -323,6 +323,28 @@ class Backfill(models.Model):
         return min(100, self.looked_at * 100 // self.total) if self.total else 100
 
 
+class Comparison(models.Model):
+    """One closed month beside the network's: `own` and what of it was `given` (null: too few cases), by code of the
+    figure, and the lines of `BenchmarkReport` as they came (null until then). `month` is its first day.
+    """
+
+    month = models.DateField(primary_key=True)
+    own = models.JSONField(default=dict)
+    given = models.JSONField(default=dict)
+    given_at = models.DateTimeField(null=True)
+    network = models.JSONField(null=True)
+    floor = models.PositiveSmallIntegerField(null=True)
+    message = models.UUIDField(null=True)
+    received_at = models.DateTimeField(null=True)
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ("-month",)
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m}"
+
+
 class How(models.TextChoices):
     """The contract's `ReadingHow` in words."""
 

@@ -51,6 +51,18 @@ register(
         group=_GROUP,
     ),
 )
+register(
+    DEALER,
+    NavItem(
+        "comparison",
+        gettext_lazy("Comparison"),
+        "sharing:comparison",
+        icon="chart-column",
+        right=Right.SHARING_READ,
+        order=720,
+        group=_GROUP,
+    ),
+)
 states.register({"counts": "info", "pseudonymous": "primary"})
 
 

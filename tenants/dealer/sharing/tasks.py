@@ -19,6 +19,7 @@ PAUSE = 1.0
 def send_daily_counts(dealer_id: str) -> None:
     """Send the counts of every closed day that still lacks them. To be hinted once an hour for each dealership."""
     actions.send_due_counts()
+    actions.give_figures()
 
 
 @dealer_task(name=TEND_AGREEMENTS)

@@ -8,6 +8,7 @@ urlpatterns = [
     path("sharing/ledger/", views.ledger, name="ledger"),
     path("sharing/ledger/<str:id>/", views.message, name="message"),
     path("sharing/readings/", views.readings, name="readings"),
+    path("sharing/comparison/", views.comparison, name="comparison"),
     path("sharing/agreements/", views.agreements, name="agreements"),
     path("sharing/agreements/<str:id>/", views.agreement, name="agreement"),
     path("sharing/backfills/<str:id>/stop/", views.stop_backfill, name="stop_backfill"),

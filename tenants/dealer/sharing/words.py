@@ -26,6 +26,7 @@ OTHERS: dict[str, Text] = {
     "DailyCounts": _("Daily counts"),
     "SupportAccess": _("Support access"),
     "SharingDecision": _("Answers to agreements"),
+    "BenchmarkReport": _("Figures of the network"),
 }
 
 

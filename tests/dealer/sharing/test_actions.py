@@ -11,6 +11,7 @@ import pytest
 
 from dealer.customers import actions as customers
 from dealer.sharing import actions, queries
+from dealer.sharing.actions import counting
 from dealer.sharing.models import Agreement, CountReport, Disclosure, Grant, LevelChange
 from exchange.models import Inbox, Ledger, LedgerState, Payload
 from exchange.testing import drain_exchange
@@ -100,6 +101,8 @@ def test_a_dealership_that_joins_has_signed_and_shares_no_opt_in(at_north):
         "LeadOutcome": (Level.FULL, False),
         "Owner": (Level.NOTHING, False),
         "ServiceVisit": (Level.NOTHING, False),
+        "KnownCustomer": (Level.NOTHING, False),
+        "BenchmarkFigures": (Level.NOTHING, False),
     }
 
 
@@ -240,7 +243,7 @@ def test_what_is_required_cannot_be_lowered_and_says_why(at_north, manager, cont
     with pytest.raises(Conflict) as caught:
         set_level(manager, "nothing", contract, grant.purpose)
     assert caught.value.code == "required"
-    assert "2026-1" in str(caught.value)
+    assert default_agreement().version in str(caught.value)
     assert str(Purpose(grant.purpose).label) in str(caught.value)
 
 
@@ -259,7 +262,7 @@ def test_a_change_that_cannot_be_is_refused(at_north, manager, change, error, co
         actions.change_level(actor=manager, **wanted)
     found = caught.value.errors[0].code if error is Invalid else caught.value.code
     assert found == code
-    assert LevelChange.objects.count() == 5
+    assert LevelChange.objects.count() == len(default_agreement().terms)
 
 
 def test_no_more_than_the_agreement_asks(at_north, manager):
@@ -450,6 +453,111 @@ def test_lowering_to_nothing_stops_waiting_counts(at_north, manager):
     set_level(manager, "counts")
     assert set_level(manager, "nothing").stopped == 1
     assert Ledger.objects.get(contract="DailyCounts").state == "stopped"
+
+
+def reports(contract="ServiceVisit"):
+    """The payloads of the daily counts that left, by purpose and day."""
+    found = {}
+    for row in CountReport.objects.filter(contract=contract):
+        payload = Payload.objects.filter(id=row.ledger_id).first()
+        found[row.purpose, row.day] = payload and (payload.body["cells"], payload.body["total"])
+    return found
+
+
+def test_after_a_standstill_the_days_without_anything_are_told_too(at_north, consultant, manager):
+    """Or the days that are missing would be known to have had nothing: a number below the floor."""
+    set_level(manager, "counts", "ServiceVisit", ANALYTICS)
+    _person, car = new_owner(consultant)
+    with later(days=2):
+        share_visits(consultant, car, 1)
+    with later(days=4):
+        assert actions.send_due_counts() == 4
+        assert actions.send_due_counts() == 0
+    assert len(set(map(str, reports().values()))) == 1
+
+
+def test_days_at_counts_end_with_the_level_and_nothing_is_told_of_them_any_more(at_north, manager):
+    set_level(manager, "counts", "ServiceVisit", ANALYTICS)
+    with later(days=2):
+        set_level(manager, "nothing", "ServiceVisit", ANALYTICS)
+    with later(days=5):
+        assert actions.send_due_counts() == 3
+    assert set(reports().values()) == {None}
+
+
+def test_what_was_not_counted_in_two_months_is_never_counted(at_north, consultant, manager):
+    set_level(manager, "counts", "ServiceVisit", ANALYTICS)
+    _person, car = new_owner(consultant)
+    share_visits(consultant, car, 12)
+    with later(days=70):
+        assert actions.send_due_counts() == 60
+    assert (ANALYTICS, clock.today("Asia/Shanghai")) not in reports()
+
+
+@pytest.fixture
+def second_purpose(at_north, monkeypatch):
+    """Two purposes for service visits in the agreement, as a later version of the contract might have them."""
+    purposes = ServiceVisit.spec.purposes | {Purpose.MARKETING}
+    monkeypatch.setattr(ServiceVisit, "spec", replace(ServiceVisit.spec, purposes=purposes))
+    first = Grant.objects.get(contract="ServiceVisit")
+    second = Grant.objects.get(contract="ServiceVisit")
+    second.pk, second.purpose, second._state.adding = uuid4(), "marketing", True
+    second.save(force_insert=True)
+    return first, second
+
+
+def test_two_purposes_that_cover_the_same_records_are_both_told(at_north, consultant, manager, second_purpose):
+    for grant in second_purpose:
+        set_level(manager, "counts", "ServiceVisit", grant.purpose)
+    _person, car = new_owner(consultant)
+    with later(days=1):
+        share_visits(consultant, car, 12)
+        share_visits(consultant, car, 8, kind="repair")
+    with later(days=2):
+        actions.send_due_counts()
+    day = clock.today("Asia/Shanghai") + timedelta(days=1)
+    told = reports()
+    assert told[ANALYTICS, day] == told["marketing", day]
+    assert told[ANALYTICS, day][1] == 20
+
+
+@pytest.mark.parametrize("other", ["counts", "full"])
+def test_a_day_that_two_purposes_cover_differently_is_told_by_neither(
+    at_north, consultant, manager, second_purpose, other
+):
+    """12 in all less the 9 of the morning would be 3: a number below the floor."""
+    set_level(manager, "counts", "ServiceVisit", ANALYTICS)
+    set_level(manager, other, "ServiceVisit", "marketing")
+    _person, car = new_owner(consultant)
+    with later(days=1):
+        share_visits(consultant, car, 9)
+        set_level(manager, "nothing", "ServiceVisit", "marketing")
+        share_visits(consultant, car, 3)
+    with later(days=2):
+        actions.send_due_counts()
+    cells, total = reports()[ANALYTICS, clock.today("Asia/Shanghai") + timedelta(days=1)]
+    assert (set(cells.values()), total) == ({None}, None)
+
+
+def test_a_law_that_begins_within_a_day_makes_it_unsteady_for_two_purposes(
+    at_north, consultant, manager, second_purpose, monkeypatch
+):
+    for grant in second_purpose:
+        set_level(manager, "counts", "ServiceVisit", grant.purpose)
+    before = counting.effective_level
+    day = clock.today("Asia/Shanghai") + timedelta(days=1)
+
+    def forbidden_from_noon(contract, policy, consent, *, at):
+        level = before(contract, policy, consent, at=at)
+        return Level.NOTHING if policy.purpose == "marketing" and at.date() > day else level
+
+    monkeypatch.setattr(counting, "effective_level", forbidden_from_noon)
+    _person, car = new_owner(consultant)
+    with later(days=1):
+        share_visits(consultant, car, 12)
+    with later(days=2):
+        actions.send_due_counts()
+    assert reports()[ANALYTICS, day][1] is None
 
 
 # -- the end ---------------------------------------------------------------------------------------------------

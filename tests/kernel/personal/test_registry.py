@@ -85,6 +85,7 @@ def test_rows_of_nobody_and_reasons_that_are_missing_are_found(altered):
 
     assert sorted(altered("customers", change)) == [
         "customers.Consent.evidence: its own login may not delete the row",
+        "customers.Vehicle.mark: it is kept without a reason",
         "customers.Vehicle.plate: nobody knows whose row it is (`of`)",
         "customers.Vehicle.vin: it is kept without a reason",
     ]

@@ -18,7 +18,7 @@ from exchange.testing import exchange_drained
 from kernel.accounts.actors import SYSTEM
 from kernel.accounts.roles import PORTAL_ROLES, RIGHTS, Right
 from kernel.contracts import Level, Purpose, VehicleSale
-from kernel.contracts.agreements import default_agreement
+from kernel.contracts.agreements import agreements, default_agreement
 from kernel.tenancy.bindings import MANUFACTURER_ID
 from kernel.testing.clocks import at
 from oem.agreements.queries import LastSeen, Seen, combined
@@ -125,7 +125,7 @@ def test_what_arrived_shows_its_level_and_agreement(committed, portal, north):
             label=VIN,
         )
     answer = portal.client("auditor").get("/api/v1/agreements").json()
-    assert [one["digest"] for one in answer["results"]] == [default_agreement().digest]
+    assert [one["digest"] for one in answer["results"]] == [one.digest for one in agreements()][::-1]
     north_row = next(one for one in answer["dealerships"] if one["dealership"] == "north")
     assert north_row["version"] == "2026-1"
     term = next(term for term in north_row["terms"] if term["contract"] == "VehicleSale")

@@ -11,9 +11,10 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from dealer.customers.actions import create_customer, meet_customer
+from dealer.customers.marks import customers_with
 from dealer.customers.models import Customer
 from dealer.customers.queries import find_by_contact
-from dealer.sales import envelope, milestones
+from dealer.sales import envelope, known, milestones
 from dealer.sales.actions.prospects import enter_prospect, lose_locked
 from dealer.sales.assignment import Desk, by_hand
 from dealer.sales.locks import is_in_time, lock_lead, lock_prospect
@@ -34,7 +35,7 @@ from kernel.accounts.actors import EXCHANGE, SYSTEM, Actor
 from kernel.accounts.models import User
 from kernel.accounts.roles import RIGHTS, Right, Role
 from kernel.automotive.channel import Channel
-from kernel.contracts import LeadEvent, SalesLead
+from kernel.contracts import KnownBy, LeadEvent, SalesLead
 from kernel.errors import Conflict, FieldError, Invalid
 from kernel.transitions import move
 
@@ -82,6 +83,7 @@ def apply_offer(offer: SalesLead, *, desk: Desk | None = None) -> Lead | None:
     lead.updated_at = clock.now()
     if is_in_time(lead):
         lead.consultant_id, lead.assignment = (desk or Desk()).give(clock.now())
+        lead.known_by = known.recognise(offer)
     else:
         _blank(lead)
         lead.state = LeadState.EXPIRED
@@ -182,6 +184,7 @@ def accept_lead(*, actor: Actor, lead_id: UUID) -> Acceptance:
         after={"state": lead.state, "customer": customer.pk, "linked": linked, "consultant": lead.consultant_id},
     )
     milestones.report(lead, LeadEvent.ACCEPTED, actor=actor, at=now)
+    known.tell(lead, actor=actor, at=now)
     return Acceptance(lead, prospect, customer, linked)
 
 
@@ -197,11 +200,16 @@ def _accepted_before(lead: Lead, actor: Actor) -> Acceptance:
 
 
 def _customer_of(lead: Lead, contact: dict[str, str], actor: Actor) -> tuple[Customer, bool]:
-    """The customer known by this telephone number (or else e-mail address), or a new one."""
-    known = find_by_contact(phone_number=contact["phone"]) if contact["phone"] else []
-    known = known or (find_by_contact(email=contact["email"]) if contact["email"] else [])
-    if known:
-        return meet_customer(actor=actor, customer=known[0], department="sales"), True
+    """The customer known by this telephone number (or else e-mail address), or a new one.
+
+    A number that stands with somebody as another phone counts after one's own number. A car makes nobody the same: it
+    may be driven by the whole family.
+    """
+    found = find_by_contact(phone_number=contact["phone"]) if contact["phone"] else []
+    found = found or (customers_with(KnownBy.PHONE, contact["phone"]) if contact["phone"] else [])
+    found = found or (find_by_contact(email=contact["email"]) if contact["email"] else [])
+    if found:
+        return meet_customer(actor=actor, customer=found[0], department="sales"), True
     fields: dict[str, Any] = {
         "phone": contact["phone"],
         "email": contact["email"],
@@ -290,7 +298,7 @@ def _blank(lead: Lead) -> None:
     """Leave a stub without personal data."""
     for name in BLANKED:
         setattr(lead, name, "")
-    lead.lines = []
+    lead.lines, lead.known_by = [], None
 
 
 # -- afterwards --------------------------------------------------------------------------------------

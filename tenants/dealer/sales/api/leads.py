@@ -41,7 +41,8 @@ class LeadOut(serializers.ModelSerializer[Lead]):
     """A lead as this person may see it.
 
     `name`, `phone` and `email` are null until acceptance; `masked_name` stands for the name until then. Of a lead that
-    was declined, expired or recalled a stub without personal data is left.
+    was declined, expired or recalled a stub without personal data is left. `known_by` says by what the person was a
+    customer already when the offer came (phone, email, vin; empty: by nothing; null: not looked up, or a stub).
     """
 
     car = serializers.CharField(read_only=True)
@@ -77,6 +78,7 @@ class LeadOut(serializers.ModelSerializer[Lead]):
             "window_to",
             "preferred_time",
             "lines",
+            "known_by",
             "consent_basis",
             "consent_text_version",
             "collected_at",

@@ -2,6 +2,7 @@
 
 from dealer.sharing.actions.agreements import end_sharing, receive_agreement, sign_agreement
 from dealer.sharing.actions.backfills import SINGLE, go_on_backfilling, start_backfill, stop_backfill
+from dealer.sharing.actions.comparing import give_figures, keep_comparison
 from dealer.sharing.actions.counting import send_counts, send_due_counts
 from dealer.sharing.actions.ending import end_agreement, end_due, keep_agreement, notice_days
 from dealer.sharing.actions.levels import change_level, why_required
@@ -17,8 +18,10 @@ __all__ = [
     "end_by_manufacturer",
     "end_due",
     "end_sharing",
+    "give_figures",
     "go_on_backfilling",
     "keep_agreement",
+    "keep_comparison",
     "keep_readings",
     "notice_days",
     "owner_record",

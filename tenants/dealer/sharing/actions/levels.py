@@ -72,7 +72,7 @@ def change_level(*, actor: Actor, contract: str, purpose: str, level: str, note:
         after={"level": wanted, "stopped": stopped},
         note=note,
     )
-    if wanted is Level.COUNTS and contract in FLOWS:
+    if wanted is Level.COUNTS and contract in FLOWS and FLOWS[contract].counted:
         yesterday = clock.today(profile().time_zone) - timedelta(days=1)
         send_counts(actor=actor, contract=contract, purpose=purpose, day=yesterday)
     return change

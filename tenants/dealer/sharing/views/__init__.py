@@ -4,6 +4,7 @@ from dealer.sharing.views.agreements import agreement, agreements
 from dealer.sharing.views.backfills import progress as backfill_progress
 from dealer.sharing.views.backfills import start as start_backfill
 from dealer.sharing.views.backfills import stop as stop_backfill
+from dealer.sharing.views.comparison import comparison
 from dealer.sharing.views.ledger import ledger, message
 from dealer.sharing.views.readings import readings
 from dealer.sharing.views.switchboard import change_level, flow, preview, switchboard
@@ -13,6 +14,7 @@ __all__ = [
     "agreements",
     "backfill_progress",
     "change_level",
+    "comparison",
     "flow",
     "ledger",
     "message",
