@@ -57,6 +57,14 @@ from kernel.contracts.support import (
     SupportMay,
     SupportStep,
 )
+from kernel.contracts.takingback import (
+    ErasureOutcome,
+    ErasureReceipt,
+    ErasureRequest,
+    KeptLine,
+    Withdrawal,
+    WithdrawalReceipt,
+)
 from kernel.contracts.warranty import ClaimDecision, ClaimLineKind, ClaimOutcome, WarrantyClaim
 
 __all__ = [
@@ -85,9 +93,13 @@ __all__ = [
     "DailyCounts",
     "DecisionStep",
     "Direction",
+    "ErasureOutcome",
+    "ErasureReceipt",
+    "ErasureRequest",
     "FieldClass",
     "Figure",
     "FigureState",
+    "KeptLine",
     "Kind",
     "KnownBy",
     "KnownCustomer",
@@ -123,6 +135,8 @@ __all__ = [
     "VehicleSale",
     "VisitKind",
     "WarrantyClaim",
+    "Withdrawal",
+    "WithdrawalReceipt",
     "Words",
     "all_contracts",
     "assert_complete",

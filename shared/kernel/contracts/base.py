@@ -45,6 +45,10 @@ NUMBERS: Mapping[str, int] = MappingProxyType(
         "KnownCustomer": 18,
         "BenchmarkFigures": 19,
         "BenchmarkReport": 20,
+        "Withdrawal": 14,
+        "WithdrawalReceipt": 15,
+        "ErasureRequest": 16,
+        "ErasureReceipt": 17,
     }
 )
 #: Names that no longer have a class; their numbers stay taken.

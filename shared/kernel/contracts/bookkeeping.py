@@ -11,6 +11,10 @@ from kernel.contracts.base import BOTH, FACT, Contract, FieldClass, Purpose, con
 BOOKKEEPING = frozenset({"Receipt", "SupportAccess", "ReadingReport", "SharingProposal", "SharingDecision"})
 
 
+#: Contracts of the exchange's own: they speak of messages and requests, go through no gate and stand on no switchboard.
+BOOKKEEPING = frozenset({"Receipt", "Withdrawal", "WithdrawalReceipt", "ErasureRequest", "ErasureReceipt"})
+
+
 class ReceiptOutcome(StrEnum):
     APPLIED = "applied"
     REFUSED = "refused"

@@ -111,6 +111,10 @@ def test_numbers_are_frozen() -> None:
         "KnownCustomer": 18,
         "BenchmarkFigures": 19,
         "BenchmarkReport": 20,
+        "Withdrawal": 14,
+        "WithdrawalReceipt": 15,
+        "ErasureRequest": 16,
+        "ErasureReceipt": 17,
     }
     assert {owner.spec.name: owner.spec.number for owner in all_contracts()} == dict(NUMBERS)
 
