@@ -1,7 +1,7 @@
 -- Every schema of the kind "dealership", migration by migration.
 -- Recorded from the migrations by `make schemas`; not written by hand.
--- migrations e56ecd17b8fcb2e5077d0025c2b51f98f27ead3b4e1a4e55dc6f3e0592340e85
--- structure bfda0b8aaf296419f0662bec472ad433e4d22dd2a8d8c4291357b98fc5fdd061
+-- migrations 43be9d0303348eb00ddc39f17a17f35bac7145e42a23439e9e5ad6bc673f192d
+-- structure 371b75626846b794891fa55b3326389d3505958a3057b5903016276f916667a5
 
 -- migration accounts.0001_initial sql
 CREATE TABLE "accounts_user" ("password" varchar(128) NOT NULL, "last_login" timestamp with time zone NULL, "id" uuid NOT NULL PRIMARY KEY, "login" varchar(64) NOT NULL, "name" varchar(120) NOT NULL, "email" varchar(254) NOT NULL, "phone" varchar(32) NOT NULL, "role" varchar(32) NOT NULL, "language" varchar(8) NOT NULL, "is_active" boolean NOT NULL, "password_changed_at" timestamp with time zone NULL, "invited_at" timestamp with time zone NULL, "retired_at" timestamp with time zone NULL, "last_seen" timestamp with time zone NULL, "created_at" timestamp with time zone DEFAULT (STATEMENT_TIMESTAMP()) NOT NULL);
@@ -134,6 +134,20 @@ CREATE INDEX "customers_ownership_vehicle_id_9ca00907" ON "customers_ownership" 
 ALTER TABLE "customers_consent" ADD COLUMN "signature" jsonb NULL;
 -- next
 ALTER TABLE "customers_consent" ADD COLUMN "wording" text NULL;
+
+-- migration customers.0003_marks sql
+ALTER TABLE "customers_customer" ADD COLUMN "marked_at" timestamp with time zone NULL;
+-- next
+ALTER TABLE "customers_customer" ADD COLUMN "marks" jsonb NULL;
+-- next
+ALTER TABLE "customers_vehicle" ADD COLUMN "mark" varchar(26) NULL;
+
+-- migration customers.0004_marks_indexes concurrent
+CREATE INDEX CONCURRENTLY "customers_customer_marks" ON "customers_customer" USING gin ("marks" jsonb_path_ops);
+-- next
+CREATE INDEX CONCURRENTLY "customers_customer_unmarked" ON "customers_customer" ("id") WHERE ("marked_at" IS NULL OR "marked_at" < ("updated_at"));
+-- next
+CREATE INDEX CONCURRENTLY "customers_vehicle_mark" ON "customers_vehicle" ("mark");
 
 -- migration exchange.0001_initial sql
 CREATE TABLE "exchange_inboxpayload" ("id" uuid NOT NULL PRIMARY KEY, "body" jsonb NOT NULL);
@@ -408,6 +422,9 @@ CREATE INDEX "sales_testdrive_prospect_id_fd7c869f" ON "sales_testdrive" ("prosp
 -- next
 CREATE INDEX "sales_testdrive_vehicle_id_5d93f107" ON "sales_testdrive" ("vehicle_id");
 
+-- migration sales.0002_known_customers sql
+ALTER TABLE "sales_lead" ADD COLUMN "known_by" jsonb NULL;
+
 -- migration sharing.0001_initial sql
 CREATE TABLE "sharing_agreement" ("id" uuid NOT NULL PRIMARY KEY, "version" varchar(40) NOT NULL UNIQUE, "title" jsonb NOT NULL, "text" jsonb NOT NULL, "terms" jsonb NOT NULL, "text_hash" varchar(64) NOT NULL, "notice_days" smallint NOT NULL CHECK ("notice_days" >= 0), "state" varchar(10) NOT NULL, "manufacturer_name" varchar(120) NOT NULL, "published_on" date NOT NULL, "received_at" timestamp with time zone NOT NULL, "signed_at" timestamp with time zone NULL, "signed_by_id" uuid NULL, "signed_by_name" varchar(120) NOT NULL, "signed_by_role" varchar(32) NOT NULL, "recorded_at" timestamp with time zone DEFAULT (STATEMENT_TIMESTAMP()) NOT NULL);
 -- next
@@ -462,6 +479,18 @@ ALTER TABLE "sharing_agreement" ADD COLUMN "valid_from" date NULL;
 ALTER TABLE "sharing_grant" ADD COLUMN "recipients" jsonb DEFAULT '[]'::jsonb NOT NULL;
 -- next
 ALTER TABLE "sharing_grant" ADD COLUMN "retention_days" integer NULL CHECK ("retention_days" >= 0);
+
+-- migration sharing.0004_backfills sql
+CREATE TABLE "sharing_backfill" ("id" uuid NOT NULL PRIMARY KEY, "since" date NOT NULL, "state" varchar(10) NOT NULL, "place_at" timestamp with time zone NULL, "place_id" uuid NULL, "total" integer NOT NULL CHECK ("total" >= 0), "looked_at" integer NOT NULL CHECK ("looked_at" >= 0), "sent" integer NOT NULL CHECK ("sent" >= 0), "known" integer NOT NULL CHECK ("known" >= 0), "kept" integer NOT NULL CHECK ("kept" >= 0), "ledger_number" bigint NOT NULL, "started_at" timestamp with time zone NOT NULL, "started_by_id" uuid NULL, "started_by_name" varchar(120) NOT NULL, "ended_at" timestamp with time zone NULL, "grant_id" uuid NOT NULL);
+-- next
+ALTER TABLE "sharing_backfill" ADD CONSTRAINT "sharing_backfill_grant_id_eea0dfd3_fk_sharing_grant_id" FOREIGN KEY ("grant_id") REFERENCES "sharing_grant" ("id") DEFERRABLE INITIALLY DEFERRED;
+-- next
+CREATE UNIQUE INDEX "sharing_backfill_one_running" ON "sharing_backfill" ("grant_id") WHERE "state" = 'running';
+-- next
+CREATE INDEX "sharing_backfill_grant_id_eea0dfd3" ON "sharing_backfill" ("grant_id");
+
+-- migration sharing.0005_comparisons sql
+CREATE TABLE "sharing_comparison" ("month" date NOT NULL PRIMARY KEY, "own" jsonb NOT NULL, "given" jsonb NOT NULL, "given_at" timestamp with time zone NULL, "network" jsonb NULL, "floor" smallint NULL CHECK ("floor" >= 0), "message" uuid NULL, "received_at" timestamp with time zone NULL, "recorded_at" timestamp with time zone DEFAULT (STATEMENT_TIMESTAMP()) NOT NULL);
 
 -- migration support.0001_initial sql
 CREATE TABLE "support_access" ("id" uuid NOT NULL PRIMARY KEY, "number" bigint NOT NULL UNIQUE GENERATED BY DEFAULT AS IDENTITY, "origin" varchar(12) NOT NULL, "asked_by" varchar(120) NOT NULL, "asked_by_id" uuid NULL, "purpose" varchar(24) NOT NULL, "reason" text NOT NULL, "hours" smallint NOT NULL CHECK ("hours" >= 0), "asked_may" varchar(8) NOT NULL, "asked_area" varchar(12) NOT NULL, "asked_at" timestamp with time zone NOT NULL, "recorded_at" timestamp with time zone DEFAULT (STATEMENT_TIMESTAMP()) NOT NULL, "state" varchar(10) NOT NULL, "may" varchar(8) NOT NULL, "area" varchar(12) NOT NULL, "answered_at" timestamp with time zone NULL, "answered_by_id" uuid NULL, "answered_by_name" varchar(120) NOT NULL, "until" timestamp with time zone NULL, "ended_at" timestamp with time zone NULL, "ended_by_name" varchar(120) NOT NULL, "code_hash" varchar(64) NULL UNIQUE, "code_until" timestamp with time zone NULL, "code_used_at" timestamp with time zone NULL, "guest_id" uuid NULL UNIQUE);

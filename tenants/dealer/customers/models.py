@@ -288,7 +288,7 @@ class Consent(models.Model):
             "withdrawn_by_name",
             "evidence",
             "signature",
-        ),  # fmt: skip
+        ),
     )
 
     class Meta:

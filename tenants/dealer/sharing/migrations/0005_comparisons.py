@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('sharing', '0003_proposals'),
+        ('sharing', '0004_backfills'),
     ]
 
     operations = [
