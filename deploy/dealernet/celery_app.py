@@ -98,6 +98,17 @@ app.conf.update(
             "schedule": crontab(minute=40),
             "options": {"queue": "portal", "expires": 3600},
         },
+        "privacy: delete what a law had kept": {
+            "task": "privacy.delete_kept",
+            "schedule": crontab(hour=17, minute=40),  # 01:40 in China
+            "options": {"queue": "portal"},
+        },
+        "erasures: done to the end": {
+            "task": "tenancy.fan_out",
+            "args": ["sharing.finish_erasures"],
+            "schedule": 300.0,
+            "options": {"queue": "dealers", "expires": 300},
+        },
         "clearing: portal": {"task": "kernel.accounts.tidy_portal", "schedule": 300.0, "options": {"queue": "portal"}},
         "clearing: dealers": {
             "task": "tenancy.fan_out",

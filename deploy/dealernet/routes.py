@@ -16,6 +16,7 @@ PORTAL_APPS = (
     "oem.agreements",
     "oem.leads",
     "oem.owners",
+    "oem.privacy",
     "oem.support",
     "oem.aftersales",
     "oem.insight",

@@ -74,6 +74,7 @@ INSTALLED_APPS = [
     "oem.agreements",
     "oem.leads",
     "oem.owners",
+    "oem.privacy",
     "oem.support",
     "oem.aftersales",
     "oem.insight",

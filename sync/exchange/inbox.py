@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
+from collections.abc import Collection
 from datetime import datetime
 from itertools import groupby
 from uuid import UUID, uuid5
@@ -17,7 +18,7 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from exchange.handlers import Received, Refuse, handler_of
-from exchange.models import Inbox, InboxPayload, InboxState
+from exchange.models import INBOX_TRANSITIONS, Inbox, InboxPayload, InboxState
 from exchange.outbound import send_down
 from kernel import clock
 from kernel.accounts.actors import EXCHANGE, Actor
@@ -239,6 +240,19 @@ def skip(message_id: UUID, *, reason: str, actor: Actor) -> Inbox:
     reached("skip.answered")
     audit(actor=actor, action="exchange.skip", obj=row, before={"state": row.state, "reason": row.reason}, note=reason)
     return row
+
+
+@transaction.atomic
+def set_aside(messages: Collection[UUID], *, reason: str) -> int:
+    """Leave messages aside that were not applied yet, because their sender took them back; returns how many were.
+
+    The sender is told, as of any other message. `reason` is a code.
+    """
+    waiting = [state for state, following in INBOX_TRANSITIONS.items() if InboxState.SKIPPED in following]
+    rows = list(Inbox.objects.select_for_update().filter(id__in=list(messages), state__in=waiting).order_by("number"))
+    Inbox.objects.filter(id__in=[row.id for row in rows]).update(state=InboxState.SKIPPED, reason=reason, detail="")
+    _answer(rows, ReceiptOutcome.SKIPPED, reason)
+    return len(rows)
 
 
 def _stuck(message_id: UUID, actor: Actor) -> Inbox:

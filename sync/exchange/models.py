@@ -132,7 +132,8 @@ class InboxState(models.TextChoices):
 
 
 INBOX_TRANSITIONS = {
-    InboxState.RECEIVED: {InboxState.APPLIED, InboxState.REFUSED, InboxState.PARKED},
+    # What its sender took back before it was applied is left aside by the exchange itself.
+    InboxState.RECEIVED: {InboxState.APPLIED, InboxState.REFUSED, InboxState.PARKED, InboxState.SKIPPED},
     InboxState.REFUSED: {InboxState.RECEIVED, InboxState.SKIPPED},
     InboxState.PARKED: {InboxState.RECEIVED, InboxState.SKIPPED},
     InboxState.APPLIED: set(),

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+from datetime import date
 from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
 
 from exchange.handlers import Received, receives
+from exchange.models import InboxPayload
+from exchange.takingback import takes_back
 from kernel.contracts import DailyCounts, Level, Owner, VehicleSale
 from oem.owners import models
+from oem.privacy.queries import erased_owners
 
 #: What a dealership that raised its level tells of a sale that is known.
 _TOLD_AGAIN = [
@@ -71,10 +79,17 @@ def sales_arrive(messages: list[Received]) -> None:
 
 @receives(Owner)
 def owners_arrive(messages: list[Received]) -> None:
-    """Keep the latest version of each role on each car; an older one that comes later changes nothing."""
+    """Keep the latest version of each role on each car; an older one that comes later changes nothing.
+
+    Nothing of somebody who was erased is kept again, for whatever purpose and in whatever order it comes.
+    """
+    erased = erased_owners(_text(getattr(message.record, "owner_key", "")) for message in messages)
     for message in messages:
         record = message.record
         assert isinstance(record, Owner)
+        if record.owner_key in erased:
+            InboxPayload.objects.filter(id=message.message_id).delete()
+            continue
         key = {
             "dealership": message.sender,
             "owner_key": _text(record.owner_key),
@@ -117,3 +132,46 @@ def counts_arrive(messages: list[Received]) -> None:
             )
         )
     models.DailyCount.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+# -- taking back -----------------------------------------------------------------------------------------------------
+
+
+def _delete(model: type[Any], dealership: UUID, ids: Collection[UUID]) -> int:
+    return int(model.objects.filter(dealership=dealership, id__in=list(ids)).delete()[0])
+
+
+@takes_back("Owner")
+class Owners:
+    """Owners by the message that told of them last."""
+
+    def rows(self, dealership: UUID, messages: Collection[UUID]) -> Iterable[tuple[UUID, date]]:
+        found = models.Owner.objects.filter(dealership=dealership, message__in=list(messages))
+        return [(id_, timezone.localdate(at)) for id_, at in found.values_list("id", "event_at")]
+
+    def delete(self, dealership: UUID, ids: Collection[UUID]) -> int:
+        return _delete(models.Owner, dealership, ids)
+
+
+@takes_back("VehicleSale")
+class Sales:
+    """Sales; a law counts from the day of delivery."""
+
+    def rows(self, dealership: UUID, messages: Collection[UUID]) -> Iterable[tuple[UUID, date]]:
+        found = models.Sale.objects.filter(dealership=dealership, message__in=list(messages))
+        return found.values_list("id", "delivered_on")
+
+    def delete(self, dealership: UUID, ids: Collection[UUID]) -> int:
+        return _delete(models.Sale, dealership, ids)
+
+
+@takes_back("DailyCounts")
+class Counts:
+    """Daily counts."""
+
+    def rows(self, dealership: UUID, messages: Collection[UUID]) -> Iterable[tuple[UUID, date]]:
+        found = models.DailyCount.objects.filter(dealership=dealership, message__in=list(messages))
+        return found.values_list("id", "day")
+
+    def delete(self, dealership: UUID, ids: Collection[UUID]) -> int:
+        return _delete(models.DailyCount, dealership, ids)

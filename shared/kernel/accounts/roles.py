@@ -112,6 +112,7 @@ class Right(StrEnum):
     AUDIT_READ = "audit_read"
     EVERYTHING_EXPORT = "everything_export"
     SUPPORT_ASK = "support_ask"
+    PERSONS_ERASE = "persons_erase"
 
 
 PORTAL_ROLES = frozenset(
@@ -195,7 +196,15 @@ RIGHTS: dict[Role, frozenset[Right]] = {
     Role.CRM_ANALYST: frozenset({R.OWNERS_READ, R.SERVICE_READ, R.INSIGHT_READ, R.NETWORK_READ}),
     Role.FIELD_REPRESENTATIVE: frozenset({R.NETWORK_READ, R.INSIGHT_READ}),
     Role.PRIVACY_OFFICER: frozenset(
-        {R.SHARING_PROPOSE, R.SHARING_READ, R.OWNERS_READ, R.EXCHANGE_READ, R.AUDIT_READ, R.NETWORK_READ}
+        {
+            R.SHARING_PROPOSE,
+            R.SHARING_READ,
+            R.OWNERS_READ,
+            R.EXCHANGE_READ,
+            R.AUDIT_READ,
+            R.NETWORK_READ,
+            R.PERSONS_ERASE,
+        }
     ),
     Role.AUDITOR: frozenset({R.SHARING_READ, R.EXCHANGE_READ, R.AUDIT_READ, R.NETWORK_READ}),
     # -- dealership
@@ -218,6 +227,7 @@ RIGHTS: dict[Role, frozenset[Right]] = {
             R.INSIGHT_READ,
             R.FINANCE_READ,
             R.AUDIT_READ,
+            R.PERSONS_ERASE,
             R.EVERYTHING_EXPORT,
         }
     ),
@@ -260,6 +270,7 @@ RIGHTS: dict[Role, frozenset[Right]] = {
             R.SALES_READ,
             R.CONTRACTS_READ,
             R.SERVICE_READ,
+            R.PERSONS_ERASE,
             R.EXCHANGE_READ,
             R.EXCHANGE_REPAIR,
             R.INSIGHT_READ,

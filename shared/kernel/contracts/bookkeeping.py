@@ -7,12 +7,20 @@ from uuid import UUID
 
 from kernel.contracts.base import BOTH, FACT, Contract, FieldClass, Purpose, contract, f
 
-#: Contracts that carry no record of either side's business: no agreement names them, and no gate cuts them.
-BOOKKEEPING = frozenset({"Receipt", "SupportAccess", "ReadingReport", "SharingProposal", "SharingDecision"})
-
-
 #: Contracts of the exchange's own: they speak of messages and requests, go through no gate and stand on no switchboard.
-BOOKKEEPING = frozenset({"Receipt", "Withdrawal", "WithdrawalReceipt", "ErasureRequest", "ErasureReceipt"})
+BOOKKEEPING = frozenset(
+    {
+        "Receipt",
+        "SupportAccess",
+        "ReadingReport",
+        "SharingProposal",
+        "SharingDecision",
+        "Withdrawal",
+        "WithdrawalReceipt",
+        "ErasureRequest",
+        "ErasureReceipt",
+    }
+)
 
 
 class ReceiptOutcome(StrEnum):

@@ -20,7 +20,8 @@ from django.db import models, transaction
 from django.db.models import F, Func, Q, QuerySet, Value
 from django.db.models.functions import Cast, Replace
 
-from kernel.personal.registry import Column, Table, Treatment, holding, registry
+from kernel.automotive import phone
+from kernel.personal.registry import ERASING, Column, PersonalClass, Table, Treatment, holding, registry
 from kernel.tenancy.bindings import Portal, current
 
 #: The kind of id under which every row that was found counts: what the audit trail and the exchange call it by.
@@ -52,6 +53,8 @@ def tables() -> list[Table]:
 
 def find(person: Person) -> Person:
     """Follow the person's ids through every table until no more are found; fills `ids` and `rows`."""
+    # What is not (or no more) a row here may still be spoken of: an offer that was not applied yet, an old audit row.
+    person.ids[OBJECTS] |= {id_ for kind in list(person.ids) for id_ in person.ids[kind]}
     for _round in range(ROUNDS):
         before = _size(person)
         for table in tables():
@@ -68,6 +71,31 @@ def find(person: Person) -> Person:
         if _size(person) == before:
             return person
     raise RuntimeError("the registry of personal fields leads round in circles")
+
+
+#: The columns whose words lead to a person wherever they stand.
+WORDS = frozenset({"name", "company_name", "phone", "other_phone", "email"})
+
+
+def words_of(person: Person) -> frozenset[str]:
+    """The person's own words for sweeping, read from the rows that were found: names, numbers and addresses of e-mail.
+    A number is looked for without its country too, as people type it."""
+    words: set[str] = set()
+    for table in tables():
+        names = [
+            c.name
+            for c in table.columns.values()
+            if c.name in WORDS
+            and c.personal in (PersonalClass.IDENTITY, PersonalClass.CONTACT)
+            and c.treatment in ERASING
+        ]
+        if names and person.rows.get(table.label):
+            found = table.model._base_manager.filter(pk__in=list(person.rows[table.label])).values_list(*names)
+            words |= {str(word) for row in found for word in row if word}
+    for word in list(words):
+        if word.startswith("+") and phone.normalise(word).e164:
+            words |= {phone.display(word), phone.display(word).replace(" ", ""), word.removeprefix("+86")}
+    return frozenset(word for word in words if not word.startswith("#"))
 
 
 def _size(person: Person) -> int:

@@ -112,6 +112,7 @@ def update_customer(*, actor: Actor, customer: Customer, name: str | None = None
     """
     actor.require(Right.CUSTOMERS_WRITE, Right.SALES_WORK, Right.SERVICE_WRITE)
     customer = Customer.objects.select_for_update().get(pk=customer.pk)
+    require_not_erased(customer)
     before = _plain(customer)
     # Somebody whose number nobody can read stays so until it is known; a number that is known cannot be taken away.
     reachable = bool(customer.phone or customer.email)
@@ -143,7 +144,14 @@ def meet_customer(*, actor: Actor, customer: Customer, department: str | None = 
     return _meet(actor, customer, department or department_of(actor))
 
 
+def require_not_erased(customer: Customer) -> None:
+    """Raise Conflict("erased") for a person who was erased: nothing is written about them again."""
+    if Customer.objects.filter(pk=customer.pk, erased_at__isnull=False).exists():
+        raise Conflict("erased", _("This person was erased. Take the person in anew if they come again."))
+
+
 def _meet(actor: Actor, customer: Customer, department: str) -> Customer:
+    require_not_erased(customer)
     sales, service = _meets(department)
     before, after = audit.changes(
         customer, for_sales=customer.for_sales or sales, for_service=customer.for_service or service
@@ -374,6 +382,7 @@ def set_party(
     before the present owner's first.
     """
     actor.require(Right.CUSTOMERS_WRITE, Right.SALES_WORK, Right.SALES_APPROVE, Right.SERVICE_WRITE)
+    require_not_erased(customer)
     moment = at or clock.now()
     first = since or clock.today(profile().time_zone)
     Vehicle.objects.select_for_update().get(pk=vehicle.pk)
@@ -481,6 +490,7 @@ def record_consent(
     Raises Invalid when there is no such text, the time lies in the future or the signature is no signature.
     """
     actor.require(Right.CUSTOMERS_WRITE, Right.SALES_WORK, Right.SERVICE_WRITE)
+    require_not_erased(customer)
     errors = {}
     if purpose not in Purpose.values:
         errors["purpose"] = _("Choose one of the values offered.")
@@ -601,6 +611,7 @@ def log_interaction(
     `document` ("sales.followup"), `document_id` and `url` name the record it comes from. Raises Invalid.
     """
     actor.require(Right.CUSTOMERS_WRITE, Right.SALES_WORK, Right.SERVICE_WRITE, Right.SERVICE_WRITE_OWN)
+    require_not_erased(customer)
     moment = at or clock.now()
     errors: dict[str, TEXT] = {}
     if channel not in Channel.values:

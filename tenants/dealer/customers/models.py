@@ -76,6 +76,8 @@ class Customer(models.Model):
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
     recorded_at = models.DateTimeField(db_default=Now())
+    #: Since then nothing here says who it was; the row stays because others lean on it.
+    erased_at = models.DateTimeField(null=True, editable=False)
 
     moves = Moves(blank={"marks": ("NULL", _OWN_KEY), "marked_at": ("NULL", _OWN_KEY)})
 

@@ -1,17 +1,34 @@
 """What arrives from the manufacturer: offers of leads and their recall; and what the switchboard's preview shows."""
 
 from collections.abc import Iterable
+from uuid import UUID
+
+from django.utils.translation import gettext_lazy as _
 
 from dealer.customers.models import Vehicle
 from dealer.sales.actions.leads import apply_offer, apply_recall
+from dealer.sales.actions.prospects import lose_locked
 from dealer.sales.assignment import Desk
-from dealer.sales.models import Delivery, LeadMilestone
+from dealer.sales.locks import lock_prospect
+from dealer.sales.models import (
+    ContractState,
+    Delivery,
+    LeadMilestone,
+    LostReason,
+    Prospect,
+    ProspectState,
+    SalesContract,
+)
 from dealer.sales.records import sale_record
+from dealer.sharing.erasing.hooks import check_before_erasure, close_before_erasure
 from dealer.sharing.flows import Sample, sample_with
 from dealer.sharing.past import Past, past_of
 from exchange.handlers import Received, receives
 from exchange.models import InboxPayload
+from kernel import clock
+from kernel.accounts.actors import Actor
 from kernel.contracts import LeadEvent, LeadOutcome, LeadStage, SalesLead
+from kernel.errors import Conflict
 
 
 @receives(SalesLead)
@@ -59,3 +76,20 @@ def sale_then(delivery: Delivery) -> Past:
     customer = delivery.prospect.customer
     car = Vehicle.objects.get(vin=delivery.vehicle.vin)
     return Past(sale_record(delivery, customer), car.pk, customer, event_at=delivery.created_at, label=car.vin)
+
+
+@check_before_erasure
+def contract_stands(customer_id: UUID) -> None:
+    """Who has a sales contract that is not carried out yet cannot be erased: the contract needs the person."""
+    live = (ContractState.SIGNED, ContractState.APPROVED)
+    if SalesContract.objects.filter(prospect__customer_id=customer_id, state__in=live).exists():
+        raise Conflict(
+            "contract_stands", _("There is a sales contract that is not carried out yet. Deliver the car or cancel it.")
+        )
+
+
+@close_before_erasure
+def close_prospects(customer_id: UUID, actor: Actor) -> None:
+    """Nobody sells anything to a person who is erased."""
+    for id_ in Prospect.objects.filter(customer_id=customer_id, state=ProspectState.OPEN).values_list("pk", flat=True):
+        lose_locked(lock_prospect(id_), actor=actor, reason=LostReason.OTHER, text="", at=clock.now())

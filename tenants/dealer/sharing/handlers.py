@@ -10,12 +10,23 @@ from dealer.customers.models import Consent, Ownership
 from dealer.organisation.queries import profile
 from dealer.sharing import actions
 from dealer.sharing.benchmarks import figures_of, last_closed
+from dealer.sharing.erasing import actions as erasing
 from dealer.sharing.flows import Sample, sample_with
 from dealer.sharing.past import Past, past_of
-from exchange.handlers import Received, receives
+from dealer.sharing.takingback import actions as taking_back
+from exchange.handlers import Received, Refuse, receives
 from kernel import clock
 from kernel.accounts.actors import Actor
-from kernel.contracts import BenchmarkFigures, BenchmarkReport, ProposalStep, ReadingReport, SharingProposal
+from kernel.contracts import (
+    BenchmarkFigures,
+    BenchmarkReport,
+    ErasureReceipt,
+    ErasureRequest,
+    ProposalStep,
+    ReadingReport,
+    SharingProposal,
+    WithdrawalReceipt,
+)
 
 
 @when_party_changes
@@ -26,6 +37,11 @@ def tell_of_party(ownership: Ownership, actor: Actor, at: datetime) -> None:
 @when_consent_changes
 def stop_what_waits(consent: Consent, actor: Actor, at: datetime) -> None:
     actions.stop_after_withdrawal(consent, actor, at)
+
+
+@when_consent_changes
+def take_back_what_went(consent: Consent, actor: Actor, at: datetime) -> None:
+    taking_back.after_consent(consent, actor, at)
 
 
 @sample_with("Owner")
@@ -85,3 +101,33 @@ _STEPS: dict[ProposalStep, Callable[[SharingProposal], object]] = {
     ProposalStep.WITHDRAWN: actions.take_back_proposal,
     ProposalStep.ENDED: actions.end_by_manufacturer,
 }
+
+
+@receives(WithdrawalReceipt)
+def withdrawal_receipts_arrive(messages: list[Received]) -> None:
+    """Keep what the manufacturer did with what was taken back."""
+    for message in messages:
+        assert isinstance(message.record, WithdrawalReceipt)
+        try:
+            taking_back.note_receipt(message.record)
+        except LookupError:
+            raise Refuse("unknown_withdrawal", str(message.record.withdrawal_id)) from None
+
+
+@receives(ErasureRequest)
+def erasure_requests_arrive(messages: list[Received]) -> None:
+    """Erase leads that were only offered here, and ask about customers."""
+    for message in messages:
+        assert isinstance(message.record, ErasureRequest)
+        erasing.receive_request(message.record)
+
+
+@receives(ErasureReceipt)
+def erasure_receipts_arrive(messages: list[Received]) -> None:
+    """Keep what the manufacturer did about a person."""
+    for message in messages:
+        assert isinstance(message.record, ErasureReceipt)
+        try:
+            erasing.note_receipt(message.record)
+        except LookupError:
+            raise Refuse("unknown_erasure", str(message.record.erasure_id)) from None

@@ -403,3 +403,10 @@ class Reading(models.Model):
 
     def __str__(self) -> str:
         return f"{self.reader_role} {self.reader}"
+
+
+# Tables of nouns that have a package of their own; Django finds models through this module.
+from dealer.sharing.erasing.models import Erasure  # noqa: E402  # after what they build on
+from dealer.sharing.takingback.models import Withdrawal, WithdrawalChoice  # noqa: E402  # after what they build on
+
+__all__ = ["Erasure", "Withdrawal", "WithdrawalChoice"]

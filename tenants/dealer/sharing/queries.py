@@ -13,6 +13,7 @@ from dealer.sharing.models import Agreement, AgreementState, Backfill, Disclosur
 from exchange.gate import Policy
 from exchange.law import law_rules
 from exchange.models import Ledger, LedgerState, Payload
+from exchange.takingback import WITHDRAWN
 from kernel import clock
 from kernel.accounts.access import find
 from kernel.accounts.models import User
@@ -136,6 +137,7 @@ def sent_at_higher_levels(grants: Iterable[Grant]) -> dict[UUID, int]:
         higher = [level for level in Level if level > grant.level and level > Level.COUNTS]
         wanted |= Q(contract=grant.contract, purpose=grant.purpose, level__in=higher)
     arrived = Ledger.objects.filter(wanted, state__in=[LedgerState.DELIVERED, LedgerState.APPLIED])
+    arrived = arrived.exclude(reason=WITHDRAWN)
     numbers = {
         (contract, purpose): n
         for contract, purpose, n in arrived.order_by().values_list("contract", "purpose").annotate(Count("pk"))

@@ -1,8 +1,9 @@
-"""Celery's part of sharing: the daily counts, agreements whose time is over, and what was before."""
+"""Celery's part of sharing: daily counts, agreements whose time is over, what was before, erasures to the end."""
 
 from uuid import UUID
 
 from dealer.sharing import actions
+from dealer.sharing.erasing import actions as erasing
 from dealer.sharing.models import Backfill, BackfillState
 from kernel.accounts.actors import Actor
 from kernel.tenancy import turns
@@ -43,3 +44,12 @@ def backfill(dealer_id: str) -> None:
 def ask_for_backfill(dealer_id: UUID, *, after: float = 0.0) -> None:
     """A hint: without it the next round, within a minute, finds what is under way."""
     turns.ask(BACKFILL, dealer_id, after=after)
+
+
+FINISH_ERASURES = "sharing.finish_erasures"
+
+
+@dealer_task(name=FINISH_ERASURES)
+def finish_erasures(dealer_id: str) -> None:
+    """Erase a second time what was written while a person was being erased."""
+    erasing.finish()

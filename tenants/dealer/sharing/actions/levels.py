@@ -18,6 +18,7 @@ from dealer.sharing.models import (
     LevelChange,
 )
 from dealer.sharing.queries import counts_subject
+from dealer.sharing.takingback.asking import ask_about_earlier
 from exchange import outbound
 from exchange.models import Ledger, LedgerState
 from kernel import audit, clock
@@ -79,7 +80,8 @@ def change_level(*, actor: Actor, contract: str, purpose: str, level: str, note:
 
 
 def stop_waiting(grant: Grant) -> int:
-    """Stop what waits undelivered under a grant that was lowered; at level nothing its counts too."""
+    """Stop what waits undelivered under a grant that was lowered, at level nothing its counts too, and have the general
+    manager asked about what went earlier."""
     purpose = Purpose(grant.purpose)
     stopped = outbound.stop_undelivered(contract=grant.contract, purpose=purpose, reason=LEVEL_LOWERED)
     if grant.level is Level.NOTHING:
@@ -90,6 +92,7 @@ def stop_waiting(grant: Grant) -> int:
             reason=LEVEL_LOWERED,
             messages=counts.values_list("id", flat=True),
         )
+    ask_about_earlier(grant)
     return stopped
 
 

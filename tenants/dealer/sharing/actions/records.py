@@ -140,7 +140,9 @@ def owner_record(ownership: Ownership) -> Owner:
 
 @transaction.atomic
 def share_owner(ownership: Ownership, actor: Actor, at: datetime) -> list[Ledger]:
-    """Tell the manufacturer who a party of a car is now, as far as agreement and consent go."""
+    """Tell the manufacturer who a party of a car is now, as far as agreement and consent go; nobody who was erased."""
+    if Customer.objects.filter(pk=ownership.customer_id, erased_at__isnull=False).exists():
+        return []
     return share(
         owner_record(ownership),
         subject=ownership.vehicle_id,

@@ -1,0 +1,1 @@
+"""Taking back what was shared earlier: the question, the request, the manufacturer's receipt."""
