@@ -20,6 +20,10 @@ CONTRACTS = {
     "ReadingReport": _("Who looked at what was shared"),
     "SharingProposal": _("Proposed agreements"),
     "SharingDecision": _("Answers to agreements"),
+    "Withdrawal": _("Taking back"),
+    "WithdrawalReceipt": _("Receipts of what was taken back"),
+    "ErasureRequest": _("Erasure of a person"),
+    "ErasureReceipt": _("Answers to erasures"),
 }
 
 #: Why a message is stuck, or did not go. Handlers name reasons of their own; those stand as they are.
@@ -31,6 +35,10 @@ REASONS = {
     "skipped": _("A person left it aside."),
     "other_text": _("The text is not the one that its hash was made of."),
     "unknown_terms": _("It asks for something that this release does not know. Upgrade, then try again."),
+    "withdrawn": _("Its sender took it back before it was applied."),
+    "erased": _("The person it was about has been erased."),
+    "unknown_withdrawal": _("It answers a request that was never made."),
+    "unknown_erasure": _("It answers an erasure that was never asked for."),
 }
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Model
 
 from dealer.customers.models import Ownership, Vehicle
 from dealer.organisation import logos
@@ -26,6 +27,8 @@ from dealer.organisation.queries import forget_profile
 from dealer.sales.actions import expire_leads, retell
 from dealer.sales.models import Delivery, LeadMilestone
 from dealer.sharing.actions import share_owner
+from dealer.sharing.erasing.actions import erase_again
+from dealer.sharing.models import Erasure, Withdrawal
 from dealer.sharing.queries import wire_subject
 from dealer.warranty.models import TRANSITIONS as CLAIM_TRANSITIONS
 from dealer.warranty.models import Claim, ClaimState
@@ -41,7 +44,7 @@ from exchange.models import Inbox, InboxState, Ledger, Payload
 from kernel import audit, clock
 from kernel.accounts.actors import SYSTEM
 from kernel.checkpoints import reached
-from kernel.contracts import LeadOutcome, Owner, WarrantyClaim
+from kernel.contracts import ErasureRequest, LeadOutcome, Owner, WarrantyClaim, is_pseudonym
 from kernel.tenancy import rendering
 from kernel.tenancy.bindings import MANUFACTURER_ID, PORTAL_SCHEMA, bound
 from kernel.tenancy.bindings import Owner as AsOwner
@@ -237,7 +240,20 @@ ON CONFLICT (contract, purpose, day) DO NOTHING;
 
 INSERT INTO "{new}".sharing_disclosure (id, contract, purpose, record_id, customer_id, day, dimension, counted)
 SELECT id, contract, purpose, record_id, customer_id, day, dimension, counted FROM "{old}".sharing_disclosure
-ON CONFLICT (id) DO NOTHING
+ON CONFLICT (id) DO NOTHING;
+
+DELETE FROM "{new}".sharing_erasure n WHERE EXISTS (SELECT 1 FROM "{old}".sharing_erasure o WHERE o.id = n.id);
+INSERT INTO "{new}".sharing_erasure ({erasure}) SELECT {erasure} FROM "{old}".sharing_erasure;
+
+INSERT INTO "{new}".sharing_withdrawal ({withdrawal}) SELECT {withdrawal} FROM "{old}".sharing_withdrawal o
+WHERE NOT EXISTS (SELECT 1 FROM "{new}".sharing_withdrawal n WHERE n.id = o.id)
+  AND NOT (o.state = 'asked' AND EXISTS (SELECT 1 FROM "{new}".sharing_withdrawal n WHERE n.state = 'asked'
+           AND n.contract = o.contract AND n.purpose = o.purpose AND n.customer_id IS NULL));
+
+UPDATE "{new}".sharing_withdrawal n SET state = o.state, levels = o.levels, records = o.records,
+    decided_at = o.decided_at, decided_by_id = o.decided_by_id, decided_by_name = o.decided_by_name,
+    sent_at = o.sent_at, ledger_id = o.ledger_id, receipts = o.receipts
+FROM "{old}".sharing_withdrawal o WHERE o.id = n.id
 """
 _RANK = (
     "array_position(ARRAY['nothing', 'counts', 'pseudonymous', 'full'], "
@@ -314,6 +330,8 @@ def _swap(tenant: Tenant, move_id: UUID, arguments: dict[str, Any], figures: lis
                 "ledger_before": ", ".join(before.get(column, f"l.{column}") for column in ledger),
                 "rank_o": _RANK.format("o"),
                 "rank_n": _RANK.format("n"),
+                "erasure": _columns(Erasure),
+                "withdrawal": _columns(Withdrawal),
             }
             cursor.execute((_LEDGER_OF_BEFORE + ";" + _DENIALS).format(**names))
         names = {"new": living, "portal": PORTAL_SCHEMA}
@@ -332,6 +350,10 @@ def _swap(tenant: Tenant, move_id: UUID, arguments: dict[str, Any], figures: lis
         )  # fmt: skip
     with bound(AsOwner()):
         return Move.objects.select_related("tenant").get(id=move_id)
+
+
+def _columns(model: type[Model]) -> str:
+    return ", ".join(f'"{field.column}"' for field in model._meta.concrete_fields)
 
 
 # -- living through the time since -------------------------------------------------------------------------------
@@ -362,16 +384,28 @@ def _replay(made_at: datetime) -> dict[str, Any]:
                 retold += retell(record) if isinstance(record, LeadOutcome) else _submit_again(record)
         inbox.drain()
         expire_leads()
+        erased = _erase_again()
         _leave_aside()
         owners = _count_on_records()
         figures = {
             "delivered_again": delivered,
             "retold": retold,
             "owners_told": owners,
+            "erased_again": erased,
             "only_there": _only_there(made_at),
         }
         audit.record(actor=SYSTEM, action="organisation.restore", obj=Profile.objects.get(), after=figures)
     return figures
+
+
+def _erase_again() -> int:
+    """Erase again whom the backup brought back: those whom this dealership knows it erased, and those for whom the
+    manufacturer holds its request, should nothing else be left of the time since. Returns how many."""
+    customers = set(Erasure.objects.filter(state__in=("sent", "done")).values_list("customer_id", flat=True))
+    asked = Ledger.objects.filter(contract=ErasureRequest.spec.name, seq__isnull=False).exclude(state="stopped")
+    for body in Payload.objects.filter(id__in=asked.values("id")).values_list("body", flat=True):
+        customers |= {UUID(key) for key in body["owner_keys"] if not is_pseudonym(key)}
+    return sum(erase_again(customer) for customer in sorted(customers))
 
 
 def _untold() -> list[tuple[datetime, LeadOutcome | WarrantyClaim]]:

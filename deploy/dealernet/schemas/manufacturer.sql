@@ -1,7 +1,7 @@
 -- Every schema of the kind "manufacturer", migration by migration.
 -- Recorded from the migrations by `make schemas`; not written by hand.
--- migrations bd8dba66c7e7933f002ba33e4bd5fc7f878bbee257175a44c9937d95cf6dde2e
--- structure afb1ffa309ccc85430eea42ea466489d8839f70d848508ea3fbed975e92a4db6
+-- migrations c84646aff56d68e1e3ea38307cfd2ce2164bcd05dba2067d84f81bb81bd6a59c
+-- structure 1d97a5693edd218245bf6ececde327cf508d63d50c6cd2e1dcd8501fb9c08407
 
 -- migration accounts.0001_initial sql
 CREATE TABLE "accounts_user" ("password" varchar(128) NOT NULL, "last_login" timestamp with time zone NULL, "id" uuid NOT NULL PRIMARY KEY, "login" varchar(64) NOT NULL, "name" varchar(120) NOT NULL, "email" varchar(254) NOT NULL, "phone" varchar(32) NOT NULL, "role" varchar(32) NOT NULL, "language" varchar(8) NOT NULL, "is_active" boolean NOT NULL, "password_changed_at" timestamp with time zone NULL, "invited_at" timestamp with time zone NULL, "retired_at" timestamp with time zone NULL, "last_seen" timestamp with time zone NULL, "created_at" timestamp with time zone DEFAULT (STATEMENT_TIMESTAMP()) NOT NULL);
@@ -378,3 +378,22 @@ CREATE TABLE "owners_reading" ("id" uuid NOT NULL PRIMARY KEY, "number" bigint N
 CREATE INDEX "owners_reading_untold" ON "owners_reading" ("dealership", "number") WHERE "message" IS NULL;
 -- next
 CREATE INDEX "owners_reading_reader" ON "owners_reading" ("reader_id", "number" DESC);
+
+-- migration privacy.0001_requests sql
+CREATE TABLE "privacy_request" ("id" uuid NOT NULL PRIMARY KEY, "kind" varchar(12) NOT NULL, "dealership" uuid NULL, "contract" varchar(40) NOT NULL, "purpose" varchar(24) NOT NULL, "levels" jsonb NOT NULL, "place" varchar(6) NOT NULL, "owner_keys" jsonb NOT NULL, "lead_ids" jsonb NOT NULL, "messages" integer NOT NULL CHECK ("messages" >= 0), "records" integer NOT NULL CHECK ("records" >= 0), "asked" jsonb NOT NULL, "answers" jsonb NOT NULL, "by_id" uuid NULL, "by_name" varchar(120) NOT NULL, "at" timestamp with time zone NOT NULL, "settled_at" timestamp with time zone NULL, "recorded_at" timestamp with time zone DEFAULT (STATEMENT_TIMESTAMP()) NOT NULL);
+-- next
+CREATE TABLE "privacy_kept" ("id" uuid NOT NULL PRIMARY KEY, "dealership" uuid NOT NULL, "contract" varchar(40) NOT NULL, "record" uuid NOT NULL, "law" varchar(60) NOT NULL, "article" varchar(120) NOT NULL, "until" date NOT NULL, "deleted_at" timestamp with time zone NULL, "request_id" uuid NOT NULL, CONSTRAINT "privacy_kept_once" UNIQUE ("request_id", "contract", "record"));
+-- next
+CREATE INDEX "privacy_request_newest" ON "privacy_request" ("at" DESC, "id");
+-- next
+CREATE INDEX "privacy_request_owners" ON "privacy_request" USING gin ("owner_keys" jsonb_path_ops);
+-- next
+CREATE INDEX "privacy_request_leads" ON "privacy_request" USING gin ("lead_ids" jsonb_path_ops);
+-- next
+ALTER TABLE "privacy_kept" ADD CONSTRAINT "privacy_kept_request_id_e464e5b4_fk_privacy_request_id" FOREIGN KEY ("request_id") REFERENCES "privacy_request" ("id") DEFERRABLE INITIALLY DEFERRED;
+-- next
+CREATE INDEX "privacy_kept_request_id_e464e5b4" ON "privacy_kept" ("request_id");
+-- next
+CREATE INDEX "privacy_kept_due" ON "privacy_kept" ("until") WHERE "deleted_at" IS NULL;
+-- next
+CREATE INDEX "privacy_kept_record" ON "privacy_kept" ("record") WHERE "deleted_at" IS NULL;

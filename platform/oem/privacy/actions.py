@@ -205,6 +205,14 @@ def erase_lead(*, actor: Actor, lead: Lead, typed: str, place: str = "CN") -> Re
     )
 
 
+def preview(lead: Lead) -> dict[str, int]:
+    """What erasing the person of a lead would reach: leads, owners and dealerships."""
+    same = _same_person(lead)
+    owners = _owners_of(same)
+    others = _others([one.pk for one in same], [owner.owner_key for owner in owners], None)
+    return {"leads": len(same), "owners": len(owners), "dealerships": len(others)}
+
+
 def _same_person(lead: Lead) -> list[Lead]:
     """The leads with the same telephone number or e-mail address, this one among them."""
     found = {lead.pk: lead}

@@ -12,6 +12,7 @@ from kernel.accounts.models import User
 from kernel.accounts.roles import Right
 from kernel.contracts import KeptLine
 from kernel.errors import Missing
+from oem.leads.models import Lead
 from oem.privacy.models import Kept, Kind, Request
 
 
@@ -25,10 +26,11 @@ def access_request_for_reading(id: UUID, user: User) -> Request:
     return find(requests_for(user), id)
 
 
-def require_eraser(user: User) -> None:
-    """Raise Missing for somebody who may not erase people."""
+def access_lead_for_erasing(id: UUID, user: User) -> Lead:
+    """One lead whose person asked to be erased. Raises Missing."""
     if not user.has(Right.PERSONS_ERASE):
         raise Missing()
+    return find(Lead.objects.all(), id)
 
 
 def kept_lines(request: Request) -> list[KeptLine]:

@@ -13,7 +13,9 @@ from dealer.customers import cards
 from dealer.customers.models import Customer
 from dealer.organisation import today
 from dealer.sharing import queries, words
+from dealer.sharing.erasing.models import ErasureState
 from dealer.sharing.models import Agreement, AgreementState
+from dealer.sharing.takingback.models import WithdrawalState
 from exchange.models import Ledger, LedgerState
 from kernel.accounts.models import User
 from kernel.accounts.roles import Right
@@ -64,6 +66,8 @@ register(
     ),
 )
 states.register({"counts": "info", "pseudonymous": "primary"})
+states.register({"asked": "warning", "left": "neutral", "sent": "info", "done": "success"}, kind="withdrawal")
+states.register({"asked": "warning", "sent": "info", "done": "success", "declined": "neutral"}, kind="erasure")
 
 
 def unsigned(user: User) -> Iterator[today.Line]:
@@ -91,6 +95,49 @@ def refused(user: User) -> Iterator[today.Line]:
         )
 
 
+def questions(user: User) -> Iterator[today.Line]:
+    """What went earlier, to be left or taken back."""
+    waiting = queries.visible_withdrawals(user).filter(state=WithdrawalState.ASKED)
+    for row in waiting[: today.SHOWN + 1]:
+        yield today.Line(
+            title=words.contract_label(row.contract),
+            url=reverse("sharing:withdrawals"),
+            text=_("What went earlier: leave it, or take it back?"),
+            step=_("Decide"),
+            at=row.asked_at,
+        )
+
+
+def asked_to_erase(user: User) -> Iterator[today.Line]:
+    """Customers whom the manufacturer asks to erase."""
+    for row in queries.visible_erasures(user).filter(state=ErasureState.ASKED)[: today.SHOWN + 1]:
+        yield today.Line(
+            title=str(row),
+            url=reverse("sharing:erasure", args=[row.pk]),
+            text=_("The customer asked the manufacturer to be erased."),
+            step=_("Decide"),
+            at=row.asked_at,
+        )
+
+
+today.register(
+    "sharing.questions",
+    questions,
+    [Right.SHARING_CHANGE],
+    title=gettext_lazy("What went earlier"),
+    order=62,
+    icon="history",
+    tone="warning",
+)
+today.register(
+    "sharing.erasures",
+    asked_to_erase,
+    [Right.PERSONS_ERASE],
+    title=gettext_lazy("Asked to erase"),
+    order=64,
+    icon="user",
+    tone="warning",
+)
 today.register(
     "sharing.unsigned",
     unsigned,
@@ -125,4 +172,33 @@ cards.register(
     title=gettext_lazy("Who looked at the manufacturer"),
     template="sharing/_readings.html",
     order=900,
+)
+
+
+def taken_back_of(customer: Customer, user: User) -> dict[str, Any] | None:
+    """What was taken back of this customer after a consent ended; None for nothing."""
+    rows = list(queries.withdrawals_of(customer.pk, user)[:5])
+    return {"rows": [(row, words.contract_label(row.contract)) for row in rows]} if rows else None
+
+
+def erasing_of(customer: Customer, user: User) -> dict[str, Any]:
+    """The way to erase this customer, or what became of it."""
+    return {"erasure": queries.erasure_of(customer.pk), "asked": queries.erasure_asked(customer.pk)}
+
+
+cards.register(
+    "sharing.taken_back",
+    taken_back_of,
+    [Right.SHARING_READ],
+    title=gettext_lazy("Taken back from the manufacturer"),
+    template="sharing/_taken_back.html",
+    order=910,
+)
+cards.register(
+    "sharing.erasing",
+    erasing_of,
+    [Right.PERSONS_ERASE],
+    title=gettext_lazy("Erasure"),
+    template="sharing/_erasing.html",
+    order=990,
 )

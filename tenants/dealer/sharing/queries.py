@@ -9,7 +9,18 @@ from uuid import UUID, uuid5
 from django.db.models import Count, Prefetch, Q, QuerySet
 
 from dealer.organisation.queries import profile
-from dealer.sharing.models import Agreement, AgreementState, Backfill, Disclosure, Grant, LevelChange, Reading
+from dealer.sharing.models import (
+    Agreement,
+    AgreementState,
+    Backfill,
+    Disclosure,
+    Erasure,
+    Grant,
+    LevelChange,
+    Reading,
+    Withdrawal,
+    WithdrawalChoice,
+)
 from exchange.gate import Policy
 from exchange.law import law_rules
 from exchange.models import Ledger, LedgerState, Payload
@@ -233,3 +244,61 @@ def upward_contracts() -> dict[str, Spec]:
     """The newest version of every contract by which data may go up, by name."""
     up = (owner.spec for owner in all_contracts() if owner.spec.direction == "up")
     return {spec.name: spec for spec in up if spec.name not in BOOKKEEPING}
+
+
+# -- taking back and erasing
+
+
+def visible_withdrawals(user: User) -> QuerySet[Withdrawal]:
+    """What was taken back, and what waits for an answer."""
+    return Withdrawal.objects.all() if user.has(Right.SHARING_READ) else Withdrawal.objects.none()
+
+
+def access_withdrawal_for_deciding(id: str, user: User) -> Withdrawal:
+    """One question, for those who may answer it. Raises Missing."""
+    if not user.has(Right.SHARING_CHANGE):
+        raise Missing()
+    return find(Withdrawal.objects.all(), id)
+
+
+def withdrawals_of(customer_id: UUID, user: User) -> QuerySet[Withdrawal]:
+    """What was taken back of one customer."""
+    return visible_withdrawals(user).filter(customer_id=customer_id)
+
+
+def withdrawal_of(message: Ledger) -> Withdrawal | None:
+    """The request by which a message was taken back, with its receipt."""
+    found = Withdrawal.objects.filter(contract=message.contract, purpose=message.purpose, state="done")
+    return found.filter(Q(messages=None) | Q(messages__contains=[str(message.id)])).order_by("-sent_at").first()
+
+
+def standing_choices(user: User) -> list[tuple[Grant, bool]]:
+    """Per kind of data that can name a person: whether it is taken back by itself when a customer withdraws."""
+    if not user.has(Right.SHARING_READ):
+        return []
+    chosen = {(one.contract, one.purpose): one.takes_back for one in WithdrawalChoice.objects.all()}
+    naming = [name for name, spec in upward_contracts().items() if spec.names_person]
+    return [
+        (grant, chosen.get((grant.contract, grant.purpose), True))
+        for grant in Grant.objects.filter(contract__in=naming)
+    ]
+
+
+def visible_erasures(user: User) -> QuerySet[Erasure]:
+    """Erasures, for those who may erase."""
+    return Erasure.objects.all() if user.has(Right.PERSONS_ERASE) else Erasure.objects.none()
+
+
+def access_erasure_for_reading(id: str, user: User) -> Erasure:
+    """One erasure. Raises Missing."""
+    return find(visible_erasures(user), id)
+
+
+def erasure_of(customer_id: UUID) -> Erasure | None:
+    """The erasure of somebody who was erased."""
+    return Erasure.objects.filter(customer_id=customer_id, state__in=("sent", "done")).first()
+
+
+def erasure_asked(customer_id: UUID) -> Erasure | None:
+    """The manufacturer's question about somebody, while it is open."""
+    return Erasure.objects.filter(customer_id=customer_id, state="asked").first()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext, pgettext_lazy
@@ -12,6 +14,7 @@ from dealer.sharing.flows import FLOWS
 from dealer.sharing.models import Reading
 from exchange.gate import Reason, Step
 from kernel.accounts.roles import Role
+from kernel.contracts import laws
 from kernel.contracts.words import field_label
 
 Text = str | Promise
@@ -20,6 +23,8 @@ Text = str | Promise
 STOPPED: dict[str, Text] = {
     "level_lowered": _("The level was lowered before it was delivered."),
     "consent_withdrawn": _("The customer withdrew the consent before it was delivered."),
+    "withdrawn": _("Taken back later; the manufacturer's receipt is here."),
+    "erased": _("The person it was about has been erased."),
 }
 #: Kinds of message that the switchboard has no level for.
 OTHERS: dict[str, Text] = {
@@ -27,6 +32,9 @@ OTHERS: dict[str, Text] = {
     "SupportAccess": _("Support access"),
     "SharingDecision": _("Answers to agreements"),
     "BenchmarkReport": _("Figures of the network"),
+    "Withdrawal": _("Taking back"),
+    "ErasureRequest": _("Erasure of a person"),
+    "ErasureReceipt": _("Answer to an erasure"),
 }
 
 
@@ -75,3 +83,58 @@ NARROWED: dict[str, Text] = {
 def narrowed(row: Reading) -> str:
     """What the list was narrowed by, in words; "" for all."""
     return ", ".join(str(NARROWED.get(key, key)) for key in row.searched_by)
+
+
+# -- taking back and erasing
+
+#: What an erased person's rows were, by table of the registry; what is not named here counts as traces.
+TABLES: dict[str, Text] = {
+    "customers.Customer": _("Name, contact and notes"),
+    "customers.Consent": _("Proofs of consents"),
+    "customers.Interaction": _("Contacts"),
+    "customers.Vehicle": _("Plates of cars"),
+    "sales.Lead": _("Leads"),
+    "sales.Prospect": _("Prospects"),
+    "sales.FollowUp": _("Follow-ups"),
+    "sales.TestDrive": _("Test drives"),
+    "sales.Quotation": _("Quotations"),
+    "sales.SalesContract": _("Sales contracts"),
+    "sales.Delivery": _("Deliveries"),
+    "workshop.Appointment": _("Service appointments"),
+    "workshop.RepairOrder": _("Repair orders"),
+    "workshop.Job": _("Jobs in the workshop"),
+    "warranty.Claim": _("Warranty claims"),
+    "exchange.Payload": _("Messages to the manufacturer"),
+    "exchange.InboxPayload": _("Messages from the manufacturer"),
+    "audit.Entry": _("Quotes in the audit trail"),
+}
+_TRACES = _("Other traces")
+
+
+def tables_in_words(rows: Mapping[str, int]) -> list[tuple[str, int]]:
+    """What was (or would be) erased, in words, with numbers; the rest together at the end."""
+    named = [(str(words), rows[label]) for label, words in TABLES.items() if rows.get(label)]
+    rest = sum(number for label, number in rows.items() if label not in TABLES)
+    return [*named, (str(_TRACES), rest)] if rest else named
+
+
+def kept_in_words(kept: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What a law keeps: how many records, the article, what it says, and until which day."""
+    found = []
+    for line in kept:
+        known = laws.rule(str(line["law"]))
+        until = line["until"]
+        found.append(
+            {
+                "records": line["records"],
+                "article": line["article"],
+                "says": known.words if known else "",
+                "until": date.fromisoformat(until) if isinstance(until, str) else until,
+            }
+        )
+    return found
+
+
+def moment_of(text: str | None) -> datetime | None:
+    """A time as contracts write it."""
+    return datetime.fromisoformat(text) if text else None

@@ -27,6 +27,7 @@ from dealer.organisation import logos
 from dealer.sales.actions import accept_lead, decline_lead, record_outcome
 from dealer.sales.models import Lead, LeadMilestone, Prospect
 from dealer.sharing.actions import change_level
+from dealer.sharing.erasing.actions import erase_customer
 from dealer.sharing.models import Grant
 from dealer.warranty import actions as warranty
 from dealernet.moving import backups, restoring
@@ -373,3 +374,31 @@ def test_a_comparison_changes_nothing(lived, committed, tmp_path):
     restoring.forget_preparation(tenant)
     assert {row["table"] for row in rows} >= {"customers_customer", "audit_entry"}
     assert rows_of(lived.schema) == before
+
+
+@pytest.mark.parametrize("schema_stands", [True, False])
+def test_a_person_erased_since_the_backup_is_erased_again(lived, committed, portal, tmp_path, schema_stands):
+    """By what the dealership itself remembers, and without its schema by the request that the manufacturer holds."""
+    manager = lived.actor("general_manager")
+    with lived.bound():
+        change_level(actor=manager, contract="Owner", purpose="customer_care", level="full")
+        person, _vehicle = car_of(lived, serial=9, name="瑶光璇玑", phone="13900139999")
+        record_consent(
+            actor=lived.actor("service_adviser"), customer=person, purpose="customer_care", recipient="manufacturer"
+        )
+    drain_exchange()
+    path = backup(lived, tmp_path)
+    with lived.bound():
+        erase_customer(actor=manager, customer=person, typed=str(person.number))
+    drain_exchange()
+    if not schema_stands:
+        with bound(Owner()), connection.cursor() as cursor:
+            cursor.execute(f'DROP SCHEMA "{lived.schema}" CASCADE')
+    move = restore(arguments(path))
+    assert move.figures["erased_again"] == 1
+
+    with lived.bound():
+        person.refresh_from_db()
+        assert (person.name, person.phone) == (f"#{person.number}", "")
+    with portal.bound():
+        assert not HubOwner.objects.filter(name="瑶光璇玑").exists()

@@ -1,20 +1,28 @@
-"""Pages of sharing, one module a page: switchboard, agreements, ledger, readings, backfills."""
+"""Pages of sharing, one module a page: switchboard, agreements, ledger, readings, backfills, taking back and so on."""
 
 from dealer.sharing.views.agreements import agreement, agreements
 from dealer.sharing.views.backfills import progress as backfill_progress
 from dealer.sharing.views.backfills import start as start_backfill
 from dealer.sharing.views.backfills import stop as stop_backfill
 from dealer.sharing.views.comparison import comparison
+from dealer.sharing.views.erasing import decline, erase, erasure, erasures
 from dealer.sharing.views.ledger import ledger, message
 from dealer.sharing.views.readings import readings
 from dealer.sharing.views.switchboard import change_level, flow, preview, switchboard
+from dealer.sharing.views.takingback import choose, decide, withdrawals
 
 __all__ = [
     "agreement",
     "agreements",
     "backfill_progress",
     "change_level",
+    "choose",
     "comparison",
+    "decide",
+    "decline",
+    "erase",
+    "erasure",
+    "erasures",
     "flow",
     "ledger",
     "message",
@@ -23,4 +31,5 @@ __all__ = [
     "start_backfill",
     "stop_backfill",
     "switchboard",
+    "withdrawals",
 ]

@@ -22,6 +22,7 @@ from dealer.organisation.queries import profile
 from dealer.sharing import previews, queries, words
 from dealer.sharing.flows import FLOWS
 from exchange.models import Ledger, LedgerState
+from exchange.takingback import WITHDRAWN
 from kernel import audit
 from kernel.accounts.access import requires
 from kernel.accounts.actors import Actor
@@ -64,6 +65,10 @@ def _stayed(row: Ledger) -> str:
 def _state(row: Ledger) -> str:
     label = str(LedgerState(row.state).label)
     return f"{label}: {words.stopped_label(row.reason)}" if row.reason else label
+
+
+def _taken_back(row: Ledger) -> str:
+    return str(_("Taken back, with receipt")) if row.reason == WITHDRAWN else ""
 
 
 def _entered_later(row: Ledger) -> bool:
@@ -112,6 +117,7 @@ class LedgerPage(ListPage):
             export=lambda row: "; ".join(f"{name}: {why}" for name, why in words.withheld_in_words(row.withheld)),
         ),
         Column("state", gettext_lazy("State"), kind="state", sort="state", phone="badge", export=_state),
+        Column("taken_back", gettext_lazy("Taken back"), value=_taken_back),
         Column("agreement_version", gettext_lazy("Agreement"), export_only=True),
         Column("delivered_at", gettext_lazy("Delivered at"), kind="datetime", export_only=True),
         Column("applied_at", gettext_lazy("Applied at"), kind="datetime", export_only=True),
@@ -190,6 +196,7 @@ def message(request: HttpRequest, id: str) -> HttpResponseBase:
         "why": words.stopped_label(found.reason) if found.reason else "",
         "lines": previews.lines(found.contract, body or dict.fromkeys(found.released), found.withheld),
         "payload": payload,
+        "taken_back": queries.withdrawal_of(found) if found.reason == WITHDRAWN else None,
         "explained": words.path_in_words(found.path),
         "times": [
             {"title": title, "at": at, "text": text, "icon": "check", "tone": "success"}

@@ -20,6 +20,7 @@ from dealer.organisation.queries import profile
 from dealer.sharing import actions, previews, queries, words
 from dealer.sharing.flows import FLOWS, Flow
 from dealer.sharing.models import AgreementState, Grant, LevelChange
+from dealer.sharing.takingback.models import WithdrawalState
 from dealer.sharing.views.backfills import past_of
 from exchange.models import Ledger, LedgerState
 from kernel import clock
@@ -130,6 +131,7 @@ def switchboard(request: HttpRequest) -> HttpResponseBase:
         "may_change": request.user.has(Right.SHARING_CHANGE),
         "manufacturer": in_words(profile().manufacturer_name),
         "days": LOOK_BACK,
+        "questions": queries.visible_withdrawals(request.user).filter(state=WithdrawalState.ASKED).count(),
     }
     return render(request, "sharing/switchboard.html", context)
 
@@ -160,6 +162,8 @@ def change_level(request: HttpRequest, id: str) -> HttpResponseBase:
             "%(n)d waiting message was stopped.", "%(n)d waiting messages were stopped.", change.stopped
         ) % {"n": change.stopped}
     messages.success(request, text)
+    if queries.visible_withdrawals(request.user).filter(contract=grant.contract, state=WithdrawalState.ASKED).exists():
+        return redirect("sharing:withdrawals")
     return redirect("sharing:switchboard")
 
 

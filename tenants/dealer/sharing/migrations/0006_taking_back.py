@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('sharing', '0002_readings'),
+        ('sharing', '0005_comparisons'),
     ]
 
     operations = [
