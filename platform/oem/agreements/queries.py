@@ -1,8 +1,8 @@
 """Reading the sharing agreements as the manufacturer sees them.
 
-The manufacturer keeps the texts (`kernel.contracts.agreements`); which version a dealership signed and which level is
-in force there is the dealership's own and known here only from what it sends. So each dealership's terms are shown with
-the level *last seen* on messages, and when: never as if they were known better.
+The manufacturer keeps the texts (`kernel.contracts.agreements` and its own proposals); which version a dealership
+signed and which level is in force there is the dealership's own, and known here by what it tells (`SharingDecision`).
+The level *last seen* on messages stands beside it as a check: what is told and what arrives should fit together.
 """
 
 from __future__ import annotations
@@ -13,14 +13,16 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.utils.translation import get_language
 
 from exchange.models import Inbox
+from kernel.accounts.access import find
 from kernel.accounts.roles import Right
 from kernel.contracts import BOOKKEEPING, Level, Purpose
-from kernel.contracts.agreements import AgreementText, Term, agreements, default_agreement
+from kernel.contracts.agreements import AgreementText, Term, agreement, agreements, default_agreement
 from kernel.errors import Missing
+from oem.agreements.models import Asked, Decision, Proposal, ProposalState
 from oem.network.models import Dealership
 from oem.network.queries import dealerships_for
 
@@ -116,11 +118,22 @@ def in_words(by_language: dict[str, str]) -> str:
 
 
 @dataclass(frozen=True)
+class Told:
+    """What a dealership says of one line: its ceiling, the level in force there, and whether it refused the line."""
+
+    ceiling: Level
+    level: Level
+    refused: bool
+
+
+@dataclass(frozen=True)
 class DealershipTerm:
-    """One term at one dealership: what is asked, and what was last seen (None: nothing has arrived)."""
+    """One term at one dealership: what is asked, what it told (None: nothing yet), and what was last seen (None:
+    nothing has arrived)."""
 
     term: Term
     seen: LastSeen | None
+    told: Told | None = None
 
     @property
     def purpose(self) -> Purpose:
@@ -129,34 +142,120 @@ class DealershipTerm:
 
 @dataclass(frozen=True)
 class DealershipTerms:
-    """One dealership. `version` is the one that its last message named, "" before the first."""
+    """One dealership. `version` is the one that it told to have signed, or else the one that its last message named, ""
+    before the first. `decision` is what it told last; `waiting` the version that waits there for a signature."""
 
     dealership: Dealership
     version: str
     terms: list[DealershipTerm]
+    decision: Decision | None = None
+    waiting: str = ""
 
 
 def terms_at_dealerships(user: Any, *, only: Dealership | None = None) -> list[DealershipTerms]:
-    """Every term of the current agreement at each dealership that a person may see. Three queries."""
-    current = default_agreement()
-    seen = last_seen()
+    """Every term of the agreement at each dealership that a person may see: of the version that it signed, or of the
+    built-in one before it has told. Six queries."""
+    seen, decisions, waiting = last_seen(), latest_decisions(), waiting_versions()
+    texts = {text.version: text for text in versions()}
     found = []
     for dealership in [only] if only else dealerships_for(user):
         mine = {key: one for key, one in seen.items() if key[0] == dealership.id}
         latest = max(mine.values(), key=lambda one: one.at, default=None)
-        terms = [DealershipTerm(t, mine.get((dealership.id, t.contract, str(t.purpose)))) for t in current.terms]
-        found.append(DealershipTerms(dealership, latest.agreement_version if latest else "", terms))
+        decision = decisions.get(dealership.id)
+        text = texts.get(decision.version if decision else "") or default_agreement()
+        told = _told(decision)
+        terms = [
+            DealershipTerm(t, mine.get((dealership.id, t.contract, str(t.purpose))), told.get(t.key))
+            for t in text.terms
+        ]
+        version = decision.version if decision else latest.agreement_version if latest else ""
+        found.append(DealershipTerms(dealership, version, terms, decision, waiting.get(dealership.id, "")))
     return found
+
+
+def _told(decision: Decision | None) -> dict[tuple[str, str], Told]:
+    """What a dealership told, by contract and purpose."""
+    lines = decision.ceilings if decision else []
+    return {
+        (line["contract"], line["purpose"]): Told(Level(line["ceiling"]), Level(line["level"]), line["refused"])
+        for line in lines
+    }
+
+
+def latest_decisions() -> dict[UUID, Decision]:
+    """What each dealership told last, by dealership. One query."""
+    rows = Decision.objects.order_by("dealership", "-number").distinct("dealership")
+    return {row.dealership: row for row in rows}
+
+
+def waiting_versions() -> dict[UUID, str]:
+    """The version that waits for a signature, by dealership. One query."""
+    rows = Asked.objects.filter(over_at=None, proposal__state=ProposalState.PROPOSED)
+    return dict(rows.values_list("dealership", "proposal__version"))
+
+
+def text_of(version: str) -> AgreementText | None:
+    """One version that was ever proposed, or the built-in one; None for a draft or an unknown one."""
+    built_in = agreement(version)
+    if built_in is not None:
+        return built_in
+    found = Proposal.objects.filter(version=version).exclude(text_hash="").first()
+    return found.as_text() if found else None
 
 
 def access_agreement_for_reading(version: str, user: Any) -> AgreementText:
     """One version of the agreement. Raises Missing."""
-    found = next((one for one in agreements() if one.version == version), None)
-    if found is None or not user.has(Right.SHARING_READ):
+    found = text_of(version) if user.has(Right.SHARING_READ) else None
+    if found is None:
         raise Missing()
     return found
 
 
 def versions() -> list[AgreementText]:
-    """Every version, newest first."""
-    return list(reversed(agreements()))
+    """Every version that was ever proposed, newest first, and the built-in ones. One query."""
+    proposed = Proposal.objects.exclude(text_hash="").order_by("-proposed_at")
+    return [*(one.as_text() for one in proposed), *reversed(agreements())]
+
+
+# -- proposals ---------------------------------------------------------------------------------------------------
+
+
+def open_drafts() -> QuerySet[Proposal]:
+    """Versions that are being drawn up."""
+    return Proposal.objects.filter(state=ProposalState.DRAFT)
+
+
+def access_proposal_for_editing(id: str, user: Any) -> Proposal:
+    """A version of the manufacturer's own, for those who may propose. Raises Missing."""
+    if not user.has(Right.SHARING_PROPOSE):
+        raise Missing()
+    return find(Proposal.objects.all(), id)
+
+
+@dataclass(frozen=True)
+class AskedOf:
+    """One dealership that was asked to sign a version, with its latest word on this version (None: not signed)."""
+
+    dealership: Dealership
+    at: datetime
+    over_at: datetime | None
+    decision: Decision | None
+
+    @property
+    def signed_at(self) -> datetime | None:
+        return self.decision.signed_at if self.decision else None
+
+
+def asked_of(proposal: Proposal) -> list[AskedOf]:
+    """Whom a version was proposed to, and who has signed it. Three queries."""
+    rows = list(proposal.asked_of.all())
+    names = {one.id: one for one in Dealership.objects.filter(id__in=[row.dealership for row in rows])}
+    signed = {
+        one.dealership: one
+        for one in Decision.objects.filter(version=proposal.version).exclude(signed_at=None).order_by("number")
+    }
+    return [
+        AskedOf(names[row.dealership], row.at, row.over_at, signed.get(row.dealership))
+        for row in rows
+        if row.dealership in names
+    ]
