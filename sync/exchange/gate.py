@@ -330,6 +330,7 @@ class Preview:
     released   by field, how many records it would leave with, nulls not counted
     withheld   by field, how many records it would stay in, by reason
     examples   the first decisions, whole
+    named_at   the places, from 0, of the records that name or reach a person
     """
 
     records: int
@@ -340,6 +341,7 @@ class Preview:
     released: Mapping[str, int]
     withheld: Mapping[str, Mapping[Reason, int]]
     examples: tuple[Decision, ...] = field(repr=False)
+    named_at: tuple[int, ...] = field(repr=False)
 
     @property
     def kept(self) -> int:
@@ -356,7 +358,8 @@ def preview(
     examples: int = 5,
 ) -> Preview:
     """Run `decide` over records, each with its customer's consent, and sum up; nothing is sent."""
-    records = sent = counted = named = 0
+    records = sent = counted = 0
+    named: list[int] = []
     levels: Counter[Level] = Counter()
     released: Counter[str] = Counter()
     withheld: dict[str, Counter[Reason]] = {}
@@ -365,17 +368,18 @@ def preview(
         decision = decide(record, policy, consent, at=at, pseudonymiser=pseudonymiser)
         told = [name for name, value in decision.released.items() if value is not None]
         personal = (record.spec.fields[name].mark.personal for name in told)
+        if decision.effective is Level.FULL and any(personal):
+            named.append(records)
         records += 1
         sent += decision.sends
         counted += decision.counted
-        named += decision.effective is Level.FULL and any(personal)
         levels[decision.effective] += 1
         released.update(told)
         for path, reason in decision.withheld.items():
             withheld.setdefault(path, Counter())[reason] += 1
         if len(first) < examples:
             first.append(decision)
-    return Preview(records, sent, counted, named, levels, released, withheld, tuple(first))
+    return Preview(records, sent, counted, len(named), levels, released, withheld, tuple(first), tuple(named))
 
 
 def _path(spec: Spec, policy: Policy, consent: Consent | None, at: datetime) -> tuple[Step, ...]:

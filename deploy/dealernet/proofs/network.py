@@ -190,6 +190,29 @@ def _master_data(network: Network, living: Living) -> None:
         else:
             living["other_dealership"] = dealership.slug
             living["other_dealership_id"] = str(dealership.pk)
+    _agreements(living)
+
+
+def _agreements(living: Living) -> None:
+    """A version that is being drawn up, and what a dealership has told of the one in force there."""
+    from kernel import clock
+    from kernel.accounts.actors import SYSTEM
+    from kernel.contracts import DecisionStep, SharingDecision
+    from kernel.contracts.agreements import default_agreement
+    from kernel.ids import new_id
+    from oem.agreements.actions import draft_proposal, note_decision
+
+    text = default_agreement()
+    living["draft"] = str(draft_proposal(actor=SYSTEM, base=text.version).pk)
+    told = SharingDecision(
+        step=DecisionStep.SIGNED,
+        at=clock.now(),
+        version=text.version,
+        text_hash=text.digest,
+        signed_at=clock.now(),
+        ceilings=[],
+    )
+    note_decision(dealership=UUID(living["dealership_id"]), message=new_id(), record=told)
 
 
 def _fail_to_join() -> None:

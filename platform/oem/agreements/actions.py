@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from typing import Any
@@ -26,6 +27,7 @@ from oem.network.models import AT_WORK, Dealership
 
 #: Notice periods that can be proposed, in days.
 LEAST_NOTICE, MOST_NOTICE = 30, 365
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,39}")
 #: What is wrong with a line, in words, by the codes of `kernel.contracts.agreements.problems_of`.
 WRONG: dict[str, Text] = {
     "no_contract": _("There is no such kind of data."),
@@ -90,10 +92,12 @@ def edit_proposal(
     version: str | None = None,
 ) -> Proposal:
     """Change a draft. What is not right yet is kept; `check_proposal` says what. Raises Conflict for what is proposed
-    already, Invalid for a version that exists."""
+    already, Invalid for a version that exists or cannot stand in an address."""
     actor.require(Right.SHARING_PROPOSE)
     proposal = _draft(proposal)
     version = version or proposal.version
+    if not _VERSION.fullmatch(version) or version == "new":
+        raise Invalid({"version": _("Use letters, digits, dots and hyphens.")}, code="pattern")
     if version != proposal.version and (
         agreement(version) is not None or Proposal.objects.filter(version=version).exists()
     ):

@@ -16,6 +16,12 @@ from oem.network import panels
 from oem.network.models import Dealership
 
 states.register({"full": "success", "pseudonymous": "info", "counts": "warning", "nothing": "neutral"}, kind="level")
+states.register(
+    {"draft": "info", "proposed": "warning", "withdrawn": "neutral", "replaced": "neutral"}, kind="agreement"
+)
+states.register(
+    {"new": "warning", "more": "warning", "less": "success", "same": "neutral", "gone": "success"}, kind="difference"
+)
 register(
     PORTAL,
     NavItem(

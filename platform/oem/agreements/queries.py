@@ -203,6 +203,11 @@ def text_of(version: str) -> AgreementText | None:
     return found.as_text() if found else None
 
 
+def proposal_of(version: str) -> Proposal | None:
+    """The proposal behind a version; None for a built-in one."""
+    return Proposal.objects.filter(version=version).first()
+
+
 def access_agreement_for_reading(version: str, user: Any) -> AgreementText:
     """One version of the agreement. Raises Missing."""
     found = text_of(version) if user.has(Right.SHARING_READ) else None

@@ -1,6 +1,7 @@
 """What arrives from the manufacturer: offers of leads and their recall; and what the switchboard's preview shows."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
@@ -51,18 +52,21 @@ def leads_arrive(messages: list[Received]) -> None:
 
 
 @sample_with("VehicleSale")
-def latest_sales(limit: int) -> Iterable[Sample]:
+def latest_sales(limit: int, since: datetime | None) -> Iterable[Sample]:
     """The latest deliveries, as the preview of the switchboard shows them."""
-    rows = Delivery.objects.select_related("prospect__customer", "contract", "vehicle")[:limit]
-    return [(sale_record(row, row.prospect.customer), row.prospect.customer) for row in rows]
+    rows = Delivery.objects.select_related("prospect__customer", "contract", "vehicle")
+    rows = rows.filter(created_at__gte=since) if since else rows
+    return [(sale_record(row, row.prospect.customer), row.prospect.customer) for row in rows[:limit]]
 
 
 @sample_with("LeadOutcome")
-def latest_outcomes(limit: int) -> Iterable[Sample]:
+def latest_outcomes(limit: int, since: datetime | None) -> Iterable[Sample]:
     """The latest milestones of the manufacturer's leads."""
-    rows = LeadMilestone.objects.order_by("-at", "-recorded_at")[:limit]
+    rows = LeadMilestone.objects.order_by("-at", "-recorded_at")
+    rows = rows.filter(at__gte=since) if since else rows
     return [
-        (LeadOutcome(lead_id=row.lead_id, fence=row.fence, event=LeadEvent(row.event), at=row.at), None) for row in rows
+        (LeadOutcome(lead_id=row.lead_id, fence=row.fence, event=LeadEvent(row.event), at=row.at), None)
+        for row in rows[:limit]
     ]
 
 

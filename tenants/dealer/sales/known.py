@@ -45,7 +45,8 @@ def record(lead: Lead, at: datetime) -> KnownCustomer:
 
 
 @sample_with("KnownCustomer")
-def latest_known(limit: int) -> Iterable[Sample]:
+def latest_known(limit: int, since: datetime | None) -> Iterable[Sample]:
     """The latest accepted leads, as the preview of the switchboard shows them."""
     rows = Lead.objects.filter(known_by__isnull=False).exclude(answered_at=None).exclude(prospect=None)
+    rows = rows.filter(answered_at__gte=since) if since else rows
     return [(record(lead, lead.answered_at or lead.offered_at), None) for lead in rows.order_by("-answered_at")[:limit]]

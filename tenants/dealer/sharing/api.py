@@ -41,11 +41,21 @@ class AgreementRow(serializers.ModelSerializer[Agreement]):
             "received_at",
             "signed_at",
             "signed_by_name",
+            "valid_from",
+            "ends_at",
+            "end_reason",
         )
 
 
+class EndBody(StrictSerializer):
+    """A notice, and why it is given."""
+
+    note = serializers.CharField(max_length=300, required=False, allow_blank=True, default="")
+
+
 class SignBody(StrictSerializer):
-    """A signature: the hash of the text that was read, and the dealership's ceilings by contract."""
+    """A signature: the hash of the text that was read, and the dealership's ceilings by contract, or by contract and
+    purpose as ``Owner/customer_care``. A line at nothing is refused."""
 
     text_hash = serializers.CharField(max_length=64)
     ceilings = serializers.DictField(child=serializers.ChoiceField(choices=Level.choices), required=False)
@@ -183,6 +193,20 @@ class Signature(ApiView):
             actor=self.actor, agreement=agreement, ceilings=body.get("ceilings"), text_hash=body["text_hash"]
         )
         return Response(AgreementRow(signed).data)
+
+
+class Notice(ApiView):
+    """Ending an agreement: at once what is not required, the rest when the notice is over."""
+
+    required: ClassVar = {"POST": Right.SHARING_CHANGE}
+    scope = "sharing"
+
+    @extend_schema(request=EndBody, responses=AgreementRow)
+    def post(self, request: Request, id: str) -> Response:
+        found = queries.access_agreement_for_signing(id, request.user)
+        actions.end_agreement(actor=self.actor, agreement=found, **self.checked(EndBody))
+        found.refresh_from_db()
+        return Response(AgreementRow(found).data)
 
 
 class Levels(ApiView):

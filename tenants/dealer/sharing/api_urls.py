@@ -5,6 +5,7 @@ from dealer.sharing import api, api_backfills
 urlpatterns = [
     path("sharing/agreements", api.Agreements.as_view(), name="api_sharing_agreements"),
     path("sharing/agreements/<str:id>/sign", api.Signature.as_view(), name="api_sharing_sign"),
+    path("sharing/agreements/<str:id>/revoke", api.Notice.as_view(), name="api_sharing_revoke"),
     path("sharing/levels", api.Levels.as_view(), name="api_sharing_levels"),
     path("sharing/backfills", api_backfills.Backfills.as_view(), name="api_sharing_backfills"),
     path("sharing/backfills/<str:id>/stop", api_backfills.StopBackfill.as_view(), name="api_sharing_stop_backfill"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +21,8 @@ from kernel.reference.queries import catalogue
 
 #: One record of the dealership's own with its customer, newest first: what the preview is shown on.
 Sample = tuple[Contract, Customer | None]
-Sampler = Callable[[int], Iterable[Sample]]
+#: `(limit, since)`: at most so many, and only what happened since then (None: whenever).
+Sampler = Callable[[int, datetime | None], Iterable[Sample]]
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,8 @@ _samplers: dict[str, Sampler] = {}
 
 
 def sample_with(contract: str) -> Callable[[Sampler], Sampler]:
-    """Register where the preview finds a dealership's own records of a contract: `sampler(limit)`, newest first."""
+    """Register where the preview finds a dealership's own records of a contract: `sampler(limit, since)`, newest
+    first."""
 
     def register(sampler: Sampler) -> Sampler:
         _samplers[contract] = sampler
@@ -158,10 +161,10 @@ def sample_with(contract: str) -> Callable[[Sampler], Sampler]:
     return register
 
 
-def samples(contract: str, limit: int) -> list[Sample]:
-    """Up to `limit` of the dealership's own latest records of a contract; none when there are none."""
+def samples(contract: str, limit: int, since: datetime | None = None) -> list[Sample]:
+    """Up to `limit` of the dealership's own latest records of a contract, since a time; none when there are none."""
     sampler = _samplers.get(contract)
-    return list(sampler(limit)) if sampler else []
+    return list(sampler(limit, since)) if sampler else []
 
 
 def dimension_of(record: Contract) -> str:

@@ -7,8 +7,10 @@ from datetime import datetime
 
 from dealer.customers.listeners import when_consent_changes, when_party_changes
 from dealer.customers.models import Consent, Ownership
+from dealer.customers.queries import consents_for
 from dealer.organisation.queries import profile
 from dealer.sharing import actions
+from dealer.sharing.actions.records import owner_record_with
 from dealer.sharing.benchmarks import figures_of, last_closed
 from dealer.sharing.erasing import actions as erasing
 from dealer.sharing.flows import Sample, sample_with
@@ -23,6 +25,7 @@ from kernel.contracts import (
     ErasureReceipt,
     ErasureRequest,
     ProposalStep,
+    Purpose,
     ReadingReport,
     SharingProposal,
     WithdrawalReceipt,
@@ -45,10 +48,12 @@ def take_back_what_went(consent: Consent, actor: Actor, at: datetime) -> None:
 
 
 @sample_with("Owner")
-def latest_owners(limit: int) -> Iterable[Sample]:
+def latest_owners(limit: int, since: datetime | None) -> Iterable[Sample]:
     rows = Ownership.objects.filter(until=None).select_related("vehicle", "customer").order_by("-recorded_at")
-    for ownership in rows[:limit]:
-        yield actions.owner_record(ownership), ownership.customer
+    found = list((rows.filter(recorded_at__gte=since) if since else rows)[:limit])
+    consents = consents_for([ownership.customer_id for ownership in found], Purpose.CUSTOMER_CARE)
+    for ownership in found:
+        yield owner_record_with(ownership, consents.get(ownership.customer_id)), ownership.customer
 
 
 @past_of(
@@ -63,7 +68,7 @@ def owner_then(ownership: Ownership) -> Past:
 
 
 @sample_with("BenchmarkFigures")
-def last_month(limit: int) -> Iterable[Sample]:
+def last_month(limit: int, since: datetime | None) -> Iterable[Sample]:
     """The figures of the last closed month, as they would be given."""
     mine = profile()
     month = last_closed(clock.today(mine.time_zone))

@@ -68,6 +68,9 @@ register(
 states.register({"counts": "info", "pseudonymous": "primary"})
 states.register({"asked": "warning", "left": "neutral", "sent": "info", "done": "success"}, kind="withdrawal")
 states.register({"asked": "warning", "sent": "info", "done": "success", "declined": "neutral"}, kind="erasure")
+states.register(
+    {"new": "warning", "more": "warning", "less": "success", "same": "neutral", "gone": "success"}, kind="difference"
+)
 
 
 def unsigned(user: User) -> Iterator[today.Line]:

@@ -30,6 +30,7 @@ from kernel.accounts.access import find
 from kernel.accounts.models import User
 from kernel.accounts.roles import Right
 from kernel.contracts import BOOKKEEPING, Level, Purpose, Spec, all_contracts
+from kernel.contracts.agreements import Term
 from kernel.errors import Missing
 
 _LOCKED = (
@@ -72,6 +73,20 @@ def policy_of(
 def level_of(policy: Policy) -> Level:
     """The level in force under a policy, before any customer's consent and the law."""
     return policy.template if policy.required else min(policy.template, policy.ceiling)
+
+
+def policy_of_term(term: Term, agreement_version: str, ceiling: Level) -> Policy:
+    """The gate's policy if a proposed line were in force under a ceiling: for a preview."""
+    return Policy(
+        contract=term.contract,
+        purpose=term.purpose,
+        template=term.level,
+        ceiling=ceiling,
+        required=term.required,
+        agreement_version=agreement_version,
+        fields_denied=frozenset(term.fields_denied),
+        law=law_rules(profile().country),
+    )
 
 
 def policies_for_sharing(contract: str) -> list[Policy]:

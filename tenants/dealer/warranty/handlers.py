@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from dealer.sharing.flows import Sample, sample_with
 from dealer.warranty import actions
@@ -35,9 +36,10 @@ def draft_claims(order: RepairOrder, actor: Actor) -> None:
 
 
 @sample_with("WarrantyClaim")
-def latest_claims(limit: int) -> Iterable[Sample]:
+def latest_claims(limit: int, since: datetime | None) -> Iterable[Sample]:
     rows = Claim.objects.exclude(state=ClaimState.CANCELLED).select_related(
         "repair_order__vehicle", "repair_order__customer"
     )
+    rows = rows.filter(created_at__gte=since) if since else rows
     for claim in rows.prefetch_related("lines")[:limit]:
         yield actions.claim_record(claim), claim.repair_order.customer

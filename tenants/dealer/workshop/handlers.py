@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -27,8 +28,9 @@ from kernel.transitions import move
 
 
 @sample_with("ServiceVisit")
-def latest_visits(limit: int) -> Iterable[Sample]:
+def latest_visits(limit: int, since: datetime | None) -> Iterable[Sample]:
     rows = RepairOrder.objects.filter(state=OrderState.CLOSED).order_by("-closed_at", "id")
+    rows = rows.filter(closed_at__gte=since) if since else rows
     for order in rows.select_related("vehicle", "customer").prefetch_related("jobs__lines")[:limit]:
         yield visit_record(order, order.jobs.all()), order.customer
 

@@ -106,7 +106,7 @@ def test_what_is_edited_is_kept_and_written_down(at_portal, manager):
     actions.edit_proposal(actor=manager, proposal=made, valid_from=made.valid_from, **same)
     assert Entry.objects.filter(action="agreements.edit").count() == 1
     other = actions.draft_proposal(actor=manager, base="2026-1")
-    for taken in ("Spring", "2026-1"):
+    for taken in ("Spring", "2026-1", "new", "a/b"):
         with pytest.raises(Invalid):
             actions.edit_proposal(actor=manager, proposal=other, version=taken, valid_from=made.valid_from, **same)
 

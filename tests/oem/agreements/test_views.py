@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from uuid import uuid4
 
@@ -17,10 +18,12 @@ from exchange.outbound import release
 from exchange.testing import exchange_drained
 from kernel.accounts.actors import SYSTEM
 from kernel.accounts.roles import PORTAL_ROLES, RIGHTS, Right
-from kernel.contracts import Level, Purpose, VehicleSale
+from kernel.contracts import DecisionStep, Level, Purpose, SharingDecision, VehicleSale
 from kernel.contracts.agreements import agreements, default_agreement
 from kernel.tenancy.bindings import MANUFACTURER_ID
 from kernel.testing.clocks import at
+from oem.agreements import actions
+from oem.agreements.models import Proposal
 from oem.agreements.queries import LastSeen, Seen, combined
 
 PAGES = ["/agreements/", f"/agreements/{default_agreement().version}/"]
@@ -132,9 +135,199 @@ def test_what_arrived_shows_its_level_and_agreement(committed, portal, north):
     assert term["last_seen"] == {"level": "full", "at": localtime(NOW).isoformat(), "agreement_version": "2026-1"}
 
 
-def test_a_proposal_cannot_be_sent_yet(wall, portal):
-    answer = portal.client("network_manager").post("/api/v1/agreements", {}, content_type="application/json")
-    assert answer.status_code in (403, 405)
+# -- drawing up and proposing
+
+
+def english(portal, role="network_manager"):
+    with portal.bound():
+        user = portal.user(role)
+        user.language = "en"
+        user.save(update_fields=["language"])
+    return portal.client(role)
+
+
+def typed(client, id, **changes):
+    """What the editor's form holds, with some of it changed; keys are names of fields with `__` for `/`."""
+    form = client.get(f"/agreements/drafts/{id}/").context["form"]
+    data = {}
+    for field in form:
+        value = field.value()
+        if value not in (None, False, ""):
+            data[field.html_name] = "on" if value is True else value
+    return data | {name.replace("__", "/"): value for name, value in changes.items()}
+
+
+def begin(client):
+    answer = client.post("/agreements/new/")
+    assert answer.status_code == 302
+    return answer.headers["Location"].strip("/").split("/")[-1]
+
+
+def test_drawn_up_compared_proposed_and_shown(wall, portal):
+    client = english(portal)
+    assert "Draw up a new version" in client.get("/agreements/").content.decode()
+    id = begin(client)
+    page = client.get(f"/agreements/drafts/{id}/").content.decode()
+    assert "As today: 5" in page
+    assert "Propose it" in page
+    data = typed(
+        client,
+        id,
+        Owner__customer_care__level="counts",
+        Owner__customer_care__recipients="Call centre, Print shop",
+        WarrantyClaim__warranty__retention="730",
+    )
+    assert client.post(f"/agreements/drafts/{id}/", data).status_code == 302
+    page = client.get(f"/agreements/drafts/{id}/").content.decode()
+    assert "At most “Counts only”, until now “Full”." in page
+    assert "It is kept 730 days." in page
+    assert "Call centre, Print shop" in page
+    answer = client.post(f"/agreements/drafts/{id}/propose/", {"dealerships": ["north"]}, follow=True)
+    page = answer.content.decode()
+    assert "1 dealership is asked to sign." in page
+    assert "Waits for a signature" in page
+    assert "waits there for a signature" in client.get("/agreements/").content.decode()
+    # From now on it is read only.
+    assert client.get(f"/agreements/drafts/{id}/").status_code == 302
+    assert client.post(f"/agreements/drafts/{id}/propose/", {"dealerships": ["north"]}).status_code == 409
+    assert client.post(f"/agreements/drafts/{id}/withdraw/").status_code == 302
+    assert client.post(f"/agreements/drafts/{id}/withdraw/").status_code == 409
+
+
+def test_what_stands_in_the_way_is_named(wall, portal):
+    client = english(portal)
+    id = begin(client)
+    data = typed(client, id, notice_days="3", **{"title_zh-hans": ""})
+    assert client.post(f"/agreements/drafts/{id}/", data).status_code == 302
+    page = client.get(f"/agreements/drafts/{id}/").content.decode()
+    assert "Before you can propose it" in page
+    assert "Title (zh-hans): Write it in all three languages." in page
+    assert "Notice in days: Enter 30 to 365 days." in page
+    answer = client.post(f"/agreements/drafts/{id}/propose/", {"dealerships": ["north"]}, follow=True)
+    assert "Something still stands in the way." in answer.content.decode()
+    assert client.post(f"/agreements/drafts/{id}/propose/", {"dealerships": []}).status_code == 422
+    answer = client.post(f"/agreements/drafts/{id}/", typed(client, id, version="2026-1"))
+    assert answer.status_code == 422
+    assert "There is such a version already." in answer.content.decode()
+
+
+def test_only_the_four_purposes_can_be_marked_required(wall, portal):
+    client = english(portal)
+    form = client.get(f"/agreements/drafts/{begin(client)}/").context["form"]
+    required = {name for name in form.fields if name.endswith("/required")}
+    assert required == {"VehicleSale/sale_and_delivery/required", "WarrantyClaim/warranty/required"}
+
+
+@pytest.mark.parametrize("role", sorted(PORTAL_ROLES))
+def test_who_may_draw_up(wall, portal, role):
+    may = Right.SHARING_PROPOSE in RIGHTS[role]
+    assert portal.client(role).post("/agreements/new/").status_code == (302 if may else 403)
+
+
+def test_notice_is_given_from_the_overview(wall, portal, north):
+    client = english(portal)
+    assert client.post("/agreements/dealerships/north/end/").status_code == 409
+    with portal.bound():
+        told = SharingDecision(
+            step=DecisionStep.SIGNED,
+            at=NOW,
+            version="2026-1",
+            text_hash=default_agreement().digest,
+            signed_at=NOW,
+            ceilings=[
+                {
+                    "contract": "Owner",
+                    "purpose": "customer_care",
+                    "ceiling": "nothing",
+                    "level": "nothing",
+                    "refused": True,
+                }
+            ],
+        )
+        actions.note_decision(dealership=north.id, message=uuid4(), record=told)
+    page = client.get("/agreements/").content.decode()
+    assert "It refused this line." in page
+    assert "Give notice" in page
+    assert client.post("/agreements/dealerships/north/end/", {"note": "merger"}).status_code == 302
+    with portal.bound():
+        ending = replace(told, step=DecisionStep.ENDING, ends_at=NOW, end_reason="manufacturer")
+        actions.note_decision(dealership=north.id, message=uuid4(), record=ending)
+    assert "you have ended it" in client.get("/agreements/").content.decode()
+    with portal.bound():
+        actions.note_decision(dealership=north.id, message=uuid4(), record=replace(ending, step=DecisionStep.ENDED))
+    assert "It has ended. Nothing leaves there any more." in client.get("/agreements/").content.decode()
+
+
+def test_more_than_is_allowed_is_pointed_out(wall, portal, north):
+    with at(NOW), portal.bound():
+        counts(north.id, date(2026, 5, 18), 7)
+        line = {"contract": "Owner", "purpose": "customer_care", "ceiling": "nothing", "level": "nothing"}
+        told = SharingDecision(
+            step=DecisionStep.CHANGED,
+            at=NOW,
+            version="2026-1",
+            text_hash="0" * 64,
+            signed_at=NOW,
+            ceilings=[line | {"refused": False}],
+        )
+        actions.note_decision(dealership=north.id, message=uuid4(), record=told)
+    with at(NOW):
+        page = english(portal).get("/agreements/").content.decode()
+    assert "More arrived than it allows now." in page
+
+
+def test_the_api_proposes(wall, portal):
+    client = portal.client("privacy_officer")
+    terms = [term.to_json() for term in default_agreement().terms]
+    body = {"version": "Spring-1", "terms": terms, "notice_days": 120, "dealerships": ["north"]}
+    answer = client.post("/api/v1/agreements", body, content_type="application/json")
+    assert answer.status_code == 201, answer.content
+    made = answer.json()
+    assert (made["version"], made["notice_days"], made["terms"]) == ("Spring-1", 120, terms)
+    listed = client.get("/api/v1/agreements").json()
+    assert [one["version"] for one in listed["results"]] == ["Spring-1", "2026-1"]
+    assert next(one for one in listed["dealerships"] if one["dealership"] == "north")["waiting"] == "Spring-1"
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"dealerships": ["nowhere"]}, "dealerships"),
+        ({"dealerships": []}, "dealerships"),
+        ({"base": "1999-1"}, "base"),
+        ({"notice_days": 5}, "notice_days"),
+        (
+            {"terms": [{"contract": "Owner", "purpose": "customer_care", "level": "full", "required": True}]},
+            "Owner/customer_care",
+        ),
+    ],
+)
+def test_the_api_says_what_is_wrong_and_keeps_nothing(wall, portal, changes, field):
+    client = portal.client("network_manager")
+    body = {"dealerships": ["north"]} | changes
+    answer = client.post("/api/v1/agreements", body, content_type="application/json")
+    assert answer.status_code in (400, 422)
+    assert field in answer.content.decode()
+    with portal.bound():
+        assert not Proposal.objects.exists()
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans", "zh-hant"])
+def test_the_editor_opens_in_every_language(wall, portal, language):
+    with portal.bound():
+        user = portal.user("network_manager")
+        user.language = language
+        user.save(update_fields=["language"])
+    client = portal.client("network_manager")
+    assert client.get(f"/agreements/drafts/{begin(client)}/").status_code == 200
+    assert client.get("/agreements/").status_code == 200
+
+
+def test_an_auditor_sees_drafts_but_opens_none(wall, portal):
+    id = begin(english(portal))
+    client = english(portal, "auditor")
+    assert "Being drawn up" in client.get("/agreements/").content.decode()
+    assert client.get(f"/agreements/drafts/{id}/").status_code == 403
 
 
 def test_the_page_costs_few_queries(wall, portal):
@@ -142,4 +335,4 @@ def test_the_page_costs_few_queries(wall, portal):
     client.get("/agreements/")
     with CaptureQueriesContext(connection) as captured:
         assert client.get("/agreements/").status_code == 200
-    assert len(captured) <= 8
+    assert len(captured) <= 12

@@ -17,7 +17,7 @@ from dealer.sharing.flows import dimension_of, label_of, record_id_of
 from dealer.sharing.models import (
     Disclosure,
 )
-from exchange import outbound
+from exchange import gate, outbound
 from exchange.gate import Policy
 from exchange.models import Ledger, LedgerState
 from kernel import clock
@@ -113,9 +113,13 @@ def share_under(
 
 def owner_record(ownership: Ownership) -> Owner:
     """The `Owner` record of one party's role on one car, whole: the gate decides what of it leaves."""
+    return owner_record_with(ownership, consent_for(ownership.customer, Purpose.CUSTOMER_CARE, Recipient.MANUFACTURER))
+
+
+def owner_record_with(ownership: Ownership, consent: gate.Consent | None) -> Owner:
+    """The same where the customer's consent to customer care by the manufacturer, if any, is known already."""
     customer, vehicle = ownership.customer, ownership.vehicle
     company = customer.kind == Kind.COMPANY
-    consent = consent_for(customer, Purpose.CUSTOMER_CARE, Recipient.MANUFACTURER)
     return Owner(
         version=vehicle.party_version,
         owner_key=str(customer.pk),

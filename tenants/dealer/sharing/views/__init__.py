@@ -1,6 +1,6 @@
 """Pages of sharing, one module a page: switchboard, agreements, ledger, readings, backfills, taking back and so on."""
 
-from dealer.sharing.views.agreements import agreement, agreements
+from dealer.sharing.views.agreements import agreement, agreements, end_agreement, keep_agreement, term_preview
 from dealer.sharing.views.backfills import progress as backfill_progress
 from dealer.sharing.views.backfills import start as start_backfill
 from dealer.sharing.views.backfills import stop as stop_backfill
@@ -20,10 +20,12 @@ __all__ = [
     "comparison",
     "decide",
     "decline",
+    "end_agreement",
     "erase",
     "erasure",
     "erasures",
     "flow",
+    "keep_agreement",
     "ledger",
     "message",
     "preview",
@@ -31,5 +33,6 @@ __all__ = [
     "start_backfill",
     "stop_backfill",
     "switchboard",
+    "term_preview",
     "withdrawals",
 ]

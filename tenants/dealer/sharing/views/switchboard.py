@@ -28,6 +28,7 @@ from kernel.accounts.access import requires
 from kernel.accounts.actors import Actor
 from kernel.accounts.roles import Right
 from kernel.contracts import Level
+from kernel.contracts.comparing import kept_for
 from kernel.errors import Conflict, Invalid
 from kernel.tenancy.manufacturer import in_words
 
@@ -62,6 +63,12 @@ class Card:
     why_fixed: Any
     #: Records that the manufacturer holds at a higher level than is in force now.
     stays: int
+
+    @property
+    def stored(self) -> str:
+        """How long the manufacturer keeps it, where the agreement says so."""
+        days = self.grant.retention_days
+        return kept_for(days) if days is not None else ""
 
     @property
     def in_words(self) -> Any:
@@ -124,9 +131,11 @@ def switchboard(request: HttpRequest) -> HttpResponseBase:
     grants.sort(key=lambda grant: order.index(grant.contract))
     cards = [_card(grant, numbers, stays.get(grant.pk, 0)) for grant in grants]
     versions = list(queries.agreements())
+    signed = next((one for one in versions if one.state == AgreementState.SIGNED), None)
     context = {
         "cards": cards,
-        "agreement": next((one for one in versions if one.state == AgreementState.SIGNED), None),
+        "agreement": signed,
+        "days_left": signed.days_left(clock.now()) if signed else None,
         "proposed": next((one for one in versions if one.state == AgreementState.PROPOSED), None),
         "may_change": request.user.has(Right.SHARING_CHANGE),
         "manufacturer": in_words(profile().manufacturer_name),
