@@ -22,6 +22,7 @@ from kernel.contracts import (
     BOOKKEEPING,
     REQUIRABLE,
     ContractError,
+    DailyCounts,
     FieldClass,
     Level,
     Purpose,
@@ -205,12 +206,12 @@ def _codes_of(term: Term) -> list[str]:
 
 
 def askable() -> list[Spec]:
-    """The contracts that an agreement can name: what goes up as records, without bookkeeping and counts of them."""
+    """The contracts that an agreement can name: what goes up, without bookkeeping and the counts of what it names."""
     return [
         spec
         for name in dict.fromkeys(owner.spec.name for owner in all_contracts())
         for spec in [versions(name)[-1].spec]
-        if spec.direction == "up" and not spec.is_aggregate and name not in BOOKKEEPING
+        if spec.direction == "up" and name != DailyCounts.spec.name and name not in BOOKKEEPING
     ]
 
 

@@ -17,7 +17,7 @@ from kernel import clock
 from kernel.accounts.roles import PORTAL_ROLES, RIGHTS, Right
 from kernel.audit.models import Entry
 from kernel.contracts import DecisionStep, Level, Purpose, SharingDecision
-from kernel.contracts.agreements import LANGUAGES, Term, default_agreement
+from kernel.contracts.agreements import LANGUAGES, Term, agreements, default_agreement
 from kernel.errors import Conflict, Forbidden, Invalid
 from kernel.testing.clocks import at
 from oem.agreements import actions, queries
@@ -25,6 +25,8 @@ from oem.agreements.models import Asked, Decision, Proposal
 from oem.network.models import Dealership
 
 DAY = timedelta(days=1)
+#: What a dealership signs on joining.
+NOW_SIGNED = default_agreement().version
 OWNER = Term("Owner", Purpose.CUSTOMER_CARE, Level.PSEUDONYMOUS, False, Level.NOTHING)
 
 
@@ -41,7 +43,7 @@ def manager(wall, portal):
 
 def draft(actor, **changes):
     """A draft from the built-in version, with some of it changed."""
-    made = actions.draft_proposal(actor=actor, base="2026-1")
+    made = actions.draft_proposal(actor=actor, base=NOW_SIGNED)
     told = {"title": made.title, "text": made.text, "terms": made.asked, "notice_days": 90}
     told |= {"valid_from": clock.today("Asia/Shanghai")} | changes
     return actions.edit_proposal(actor=actor, proposal=made, **told)
@@ -60,7 +62,7 @@ def codes(caught):
     return {error.field: error.code for error in caught.value.errors}
 
 
-def decision(version="2026-1", step="signed", **changes):
+def decision(version=NOW_SIGNED, step="signed", **changes):
     told = {
         "step": DecisionStep(step),
         "at": clock.now(),
@@ -76,14 +78,15 @@ def decision(version="2026-1", step="signed", **changes):
 
 
 def test_a_draft_begins_with_the_version_of_today(at_portal, manager):
-    first = actions.draft_proposal(actor=manager, base="2026-1")
-    second = actions.draft_proposal(actor=manager, base="2026-1")
+    first = actions.draft_proposal(actor=manager, base=NOW_SIGNED)
+    second = actions.draft_proposal(actor=manager, base=NOW_SIGNED)
     year = clock.today("Asia/Shanghai").year
-    assert (first.state, first.base) == ("draft", "2026-1")
+    assert (first.state, first.base) == ("draft", NOW_SIGNED)
     assert first.as_text().title == default_agreement().title
     assert [term.to_json() for term in first.asked] == [term.to_json() for term in default_agreement().terms]
-    # 2026-1 is the built-in one.
-    assert (first.version, second.version) == (f"{year}-2", f"{year}-3")
+    taken = {text.version for text in agreements()}
+    free = [version for version in (f"{year}-{number}" for number in range(1, 9)) if version not in taken]
+    assert [first.version, second.version] == free[:2]
     assert queries.text_of(first.version) is None
     assert list(queries.open_drafts()) == [second, first]
 
@@ -105,8 +108,8 @@ def test_what_is_edited_is_kept_and_written_down(at_portal, manager):
     same = {"title": made.title, "text": made.text, "terms": made.asked, "notice_days": 90}
     actions.edit_proposal(actor=manager, proposal=made, valid_from=made.valid_from, **same)
     assert Entry.objects.filter(action="agreements.edit").count() == 1
-    other = actions.draft_proposal(actor=manager, base="2026-1")
-    for taken in ("Spring", "2026-1", "new", "a/b"):
+    other = actions.draft_proposal(actor=manager, base=NOW_SIGNED)
+    for taken in ("Spring", NOW_SIGNED, "new", "a/b"):
         with pytest.raises(Invalid):
             actions.edit_proposal(actor=manager, proposal=other, version=taken, valid_from=made.valid_from, **same)
 
@@ -153,7 +156,11 @@ def test_a_proposal_goes_to_those_who_were_chosen_and_is_fixed_from_then_on(at_p
     row = Ledger.objects.get(contract="SharingProposal")
     assert row.receiver == dealership("north").id
     body = Payload.objects.get(id=row.id).body
-    assert (body["step"], body["text_hash"], len(body["terms"])) == ("proposed", done.text_hash, 5)
+    assert (body["step"], body["text_hash"], len(body["terms"])) == (
+        "proposed",
+        done.text_hash,
+        len(default_agreement().terms),
+    )
     assert queries.waiting_versions() == {dealership("north").id: done.version}
     for change in (
         lambda: actions.propose(actor=manager, proposal=made, dealerships=[dealership()]),
@@ -176,7 +183,8 @@ def test_a_later_version_takes_the_place_of_what_waits(at_portal, manager):
     first.refresh_from_db()
     second.refresh_from_db()
     assert (first.state, second.state, third.state) == ("replaced", "replaced", "proposed")
-    assert [one.version for one in queries.versions()] == [third.version, second.version, first.version, "2026-1"]
+    newest = [one.version for one in queries.versions()][:4]
+    assert newest == [third.version, second.version, first.version, NOW_SIGNED]
 
 
 def test_taking_back_tells_those_who_have_not_signed(at_portal, manager):
@@ -215,7 +223,7 @@ def test_the_latest_word_of_a_dealership_counts_and_each_message_once(at_portal,
     told = {term.term.contract: term.told for term in found.terms}
     assert told["Owner"] == queries.Told(Level.COUNTS, Level.COUNTS, False)
     assert told["WarrantyClaim"] is None
-    assert (found.version, found.waiting) == ("2026-1", "")
+    assert (found.version, found.waiting) == (NOW_SIGNED, "")
 
 
 def portal_user(side):
@@ -248,7 +256,7 @@ def test_who_may_propose(at_portal, manager, role):
         assert actions.propose(actor=actor, proposal=made, dealerships=[dealership()]).state == "proposed"
         return
     for act in (
-        lambda: actions.draft_proposal(actor=actor, base="2026-1"),
+        lambda: actions.draft_proposal(actor=actor, base=NOW_SIGNED),
         lambda: actions.propose(actor=actor, proposal=made, dealerships=[dealership()]),
         lambda: actions.withdraw_proposal(actor=actor, proposal=made),
         lambda: actions.end_agreement(actor=actor, dealership=dealership(), note=""),
