@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import date
 from itertools import product
+from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exchange.attacking import LEVELS, Span, any_day, pinned, view
 from exchange.counts import Counts, daily_counts, display, display_cell
-from kernel.contracts import FLOOR, DailyCounts
+from kernel.contracts import FLOOR, DailyCounts, Level
 
 
 def count(*numbers: int) -> Counts:
@@ -77,3 +79,60 @@ def test_hidden_totals_read_as_fewer_than_five(number: int | None, shown: str) -
 @pytest.mark.parametrize(("number", "shown"), [(None, "–"), (5, "5"), (1200, "1200")])
 def test_hidden_cells_do_not_claim_to_be_fewer_than_five(number: int | None, shown: str) -> None:
     assert display_cell(number) == shown
+
+
+# -- an attacker who knows the rules and sees everything that leaves
+
+
+@st.composite
+def days(draw: st.DrawFn) -> list[Span]:
+    """A day with up to two changes of level, to and fro, for one purpose or two."""
+    numbers = st.tuples(*[st.integers(0, 13)] * draw(st.integers(1, 3)))
+    levels = st.tuples(*[st.sampled_from(LEVELS)] * draw(st.integers(1, 2)))
+    return draw(st.lists(st.builds(Span, levels, numbers), min_size=1, max_size=3))
+
+
+@given(day=days())
+def test_no_day_pins_a_number_below_the_floor(day: list[Span]) -> None:
+    assert pinned(day, "abc"[: len(day[0].numbers) - 1]) == []
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 2**32), purposes=st.integers(1, 2), cells=st.integers(1, 3))
+def test_sixty_days_of_reports_pin_no_number_below_the_floor(seed: int, purposes: int, cells: int) -> None:
+    rng = Random(seed)
+    for _day in range(60):
+        assert pinned(any_day(rng, purposes=purposes, cells=cells), "abc"[: cells - 1]) == []
+
+
+def test_without_the_rule_of_steady_days_a_change_at_noon_is_worked_out() -> None:
+    """The control: 12 under one purpose less 9 under the other are the 3 of the afternoon."""
+    morning = Span((Level.COUNTS, Level.COUNTS), (9,))
+    afternoon = Span((Level.COUNTS, Level.NOTHING), (3,))
+    assert pinned([morning, afternoon], "", steady_rule=False) == [(1, 0)]
+    assert pinned([morning, afternoon], "") == []
+
+
+@pytest.mark.parametrize("morning", [Level.NOTHING, Level.FULL, Level.COUNTS])
+def test_that_nothing_happened_is_no_more_told_than_that_little_did(morning: Level) -> None:
+    day = [Span((Level.COUNTS, morning), (0,)), Span((Level.COUNTS, Level.COUNTS), (12,))]
+    assert pinned(day, "") == []
+    steady = [Span((Level.COUNTS,), (4, 9))]
+    assert view(steady, "a")[0] == (daily_counts([{"cell": "a"}] * 4 + [{}] * 9, "cell", keys="a"),)
+
+
+def test_two_that_are_alike_tell_nothing_more_together_than_one() -> None:
+    both = Span((Level.COUNTS, Level.COUNTS), (12, 3))
+    (first, second), seen = view([both], "a")
+    assert (first, seen) == (second, ())
+    assert pinned([both], "a") == []
+
+
+def test_what_left_record_by_record_is_no_secret() -> None:
+    assert view([Span((Level.FULL,), (3, 1))], "a") == ((), ((0, (3, 1)),))
+    assert pinned([Span((Level.FULL,), (3, 1))], "a") == []
+
+
+def test_a_day_that_is_not_steady_tells_nothing() -> None:
+    rows = [{"kind": "a"}] * 50
+    assert daily_counts(rows, "kind", keys=["a"], steady=False) == Counts({"a": None, "other": None}, None)

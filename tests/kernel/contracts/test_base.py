@@ -15,7 +15,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from tests.records import records
 
 from kernel.contracts import (
     FACT,
@@ -47,6 +46,7 @@ from kernel.contracts import (
     k,
     versions,
 )
+from kernel.testing.records import records
 
 VIN = "LSVAA4187E2184847"
 SALE: dict[str, Any] = {

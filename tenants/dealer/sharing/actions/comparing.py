@@ -8,6 +8,7 @@ from uuid import UUID, uuid5
 from django.db import transaction
 
 from dealer.organisation.queries import profile
+from dealer.sharing.actions.counting import in_force
 from dealer.sharing.actions.records import share
 from dealer.sharing.benchmarks import figures_of, last_closed
 from dealer.sharing.models import Comparison, CountReport, Grant
@@ -30,8 +31,9 @@ def give_figures(*, actor: Actor = SYSTEM) -> Comparison | None:
     today = clock.today(mine.time_zone)
     month = last_closed(today)
     # The grant's lock makes two workers take turns, and the level stay as it is meanwhile.
-    grant = Grant.objects.select_for_update().filter(contract=CONTRACT, purpose=Purpose.BENCHMARK).first()
-    if grant is None or grant.level < Level.COUNTS or today.day > OPEN_DAYS:
+    locked = Grant.objects.select_for_update(of=("self",)).select_related("agreement")
+    grant = locked.filter(contract=CONTRACT, purpose=Purpose.BENCHMARK).first()
+    if grant is None or in_force(grant, clock.now()) < Level.COUNTS or today.day > OPEN_DAYS:
         return None
     if CountReport.objects.filter(contract=CONTRACT, purpose=grant.purpose, day=month).exists():
         return None

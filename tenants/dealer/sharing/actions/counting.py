@@ -64,7 +64,7 @@ def _days_at_counts(grant: Grant, first: date, today: date) -> set[date]:
     """The closed days from `first` on, on which a grant was at level counts at any time."""
     zone = ZoneInfo(profile().time_zone)
     days: set[date] = set()
-    if _in_force(grant, clock.now()) is Level.COUNTS:
+    if in_force(grant, clock.now()) is Level.COUNTS:
         days.add(today - timedelta(days=1))  # also where a law, and no change of the ceiling, made it so
     ended = today - timedelta(days=1)
     for change in sorted(grant.changes.all(), key=lambda row: row.number, reverse=True):
@@ -75,10 +75,12 @@ def _days_at_counts(grant: Grant, first: date, today: date) -> set[date]:
     return days
 
 
-def _in_force(grant: Grant, at: datetime) -> Level:
+def in_force(grant: Grant, at: datetime) -> Level:
     """The level of a grant's records at a time, the law included. A consent lowers none to counts."""
     contract = versions(grant.contract)[-1]
-    return effective_level(contract, policy_of(grant, grant.agreement.version), None, at=at)
+    return effective_level(
+        contract, policy_of(grant, grant.agreement.version, ends_at=grant.agreement.ends_at), None, at=at
+    )
 
 
 def _steady(contract: str, day: date, zone: ZoneInfo) -> bool:
@@ -94,7 +96,7 @@ def _steady(contract: str, day: date, zone: ZoneInfo) -> bool:
     begun, ended = (datetime.combine(day + timedelta(days=n), time.min, tzinfo=zone) for n in (0, 1))
     if LevelChange.objects.filter(grant__in=grants, at__gte=begun, at__lt=ended).exists():
         return False
-    return all(_in_force(grant, begun) is _in_force(grant, ended) for grant in grants)
+    return all(in_force(grant, begun) is in_force(grant, ended) for grant in grants)
 
 
 @transaction.atomic

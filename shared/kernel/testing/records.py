@@ -61,7 +61,9 @@ def values(shape: s.Shape, canary: bool = False) -> st.SearchStrategy[Any]:
         case s.Day():
             return st.dates(*CANARY_YEARS) if canary else st.dates(date(2000, 1, 1))
         case s.Instant():
-            return st.datetimes(datetime(2000, 1, 1), datetime(9990, 1, 1), timezones=st.sampled_from(ZONES))
+            # The bounds have no zone, for the zones are drawn.
+            least, most = datetime(2000, 1, 1), datetime(9990, 1, 1)  # noqa: DTZ001 - see above
+            return st.datetimes(least, most, timezones=st.sampled_from(ZONES))
         case s.Identifier():
             return st.uuids()
         case s.Choice(choices):
