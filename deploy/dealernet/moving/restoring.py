@@ -179,8 +179,11 @@ def _bring_files(folder: Path, dealer_id: UUID) -> None:
 # -- the one transaction -----------------------------------------------------------------------------------------
 
 #: What the ledger knew and the backup does not: it is the memory of what left, and nobody takes that back. A message
-#: that had not left is stopped, for what it spoke of is not here any more.
+#: that had not left is stopped, for what it spoke of is not here any more. Rows keep their numbers and their places in
+#: the chain, so that it is the same chain as before.
 _LEDGER_OF_BEFORE = """
+DELETE FROM "{new}".exchange_ledger n USING "{old}".exchange_ledger l WHERE l.id = n.id AND l.number <> n.number;
+
 INSERT INTO "{new}".exchange_ledger ({ledger})
 SELECT {ledger_before} FROM "{old}".exchange_ledger l
 WHERE NOT EXISTS (SELECT 1 FROM "{new}".exchange_ledger n WHERE n.id = l.id) ORDER BY l.number;
@@ -188,6 +191,20 @@ WHERE NOT EXISTS (SELECT 1 FROM "{new}".exchange_ledger n WHERE n.id = l.id) ORD
 UPDATE "{new}".exchange_ledger n SET state = l.state, reason = l.reason, delivered_at = l.delivered_at,
     applied_at = l.applied_at
 FROM "{old}".exchange_ledger l WHERE l.id = n.id AND l.state <> n.state;
+
+UPDATE "{new}".exchange_ledger n SET seal = l.seal
+FROM "{old}".exchange_ledger l WHERE l.id = n.id AND n.seal IS DISTINCT FROM l.seal;
+
+DELETE FROM "{new}".exchange_seal n
+WHERE NOT EXISTS (SELECT 1 FROM "{old}".exchange_seal o WHERE o.number = n.number AND o.hash = n.hash);
+INSERT INTO "{new}".exchange_seal SELECT o.* FROM "{old}".exchange_seal o
+WHERE NOT EXISTS (SELECT 1 FROM "{new}".exchange_seal n WHERE n.number = o.number);
+
+DELETE FROM "{new}".exchange_anchor;
+INSERT INTO "{new}".exchange_anchor SELECT o.* FROM "{old}".exchange_anchor o;
+
+DELETE FROM "{new}".exchange_check;
+INSERT INTO "{new}".exchange_check SELECT o.* FROM "{old}".exchange_check o;
 
 INSERT INTO "{new}".exchange_payload (id, salt, body) SELECT p.id, p.salt, p.body FROM "{old}".exchange_payload p
 WHERE NOT EXISTS (SELECT 1 FROM "{new}".exchange_payload n WHERE n.id = p.id)
@@ -320,7 +337,7 @@ def _swap(tenant: Tenant, move_id: UUID, arguments: dict[str, Any], figures: lis
             cursor.execute(f'REVOKE ALL ON SCHEMA "{kept}" FROM "{living}", courier')
         cursor.execute(f'ALTER SCHEMA "{new}" RENAME TO "{living}"')
         if had:
-            ledger = [str(field.column) for field in Ledger._meta.concrete_fields if field.column != "number"]
+            ledger = [str(field.column) for field in Ledger._meta.concrete_fields]
             before = {"state": "CASE l.state WHEN 'recorded' THEN 'stopped' ELSE l.state END",
                       "reason": "CASE l.state WHEN 'recorded' THEN 'restored' ELSE l.reason END"}  # fmt: skip
             names = {
@@ -341,7 +358,9 @@ def _swap(tenant: Tenant, move_id: UUID, arguments: dict[str, Any], figures: lis
         count_on(cursor, living, beyond=kept if had else "")
         cursor.execute(";\n".join(rendering.grant_statements(DEALERSHIP, living)))
         cursor.execute(noting(DEALERSHIP, living))
-        said = {"tables": figures, "made_at": backup.manifest["made_at"]}
+        cursor.execute(f'SELECT coalesce(max(number), 0) FROM "{living}".exchange_seal')
+        # Where the chain goes on: anchors beyond it of before a restore without a living schema tell of what was lost.
+        said = {"tables": figures, "made_at": backup.manifest["made_at"], "chain": cursor.fetchone()[0]}
         cursor.execute(
             "INSERT INTO public.tenancy_move (id, tenant_id, kind, source, sha256, kept_schema, ledger_number, "
             "inbox_number, figures) VALUES (%s, %s, 'restore', %s, %s, %s, 0, 0, %s)",

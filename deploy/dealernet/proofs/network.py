@@ -82,6 +82,7 @@ class World:
             _looked(network)
             _asked_to_be_let_in(network, self.living["portal"])
         self._drain()
+        _anchor()
         for side in self.sides.values():
             with side.bound():
                 _bookkeeping(side, self.living[side.slug])
@@ -684,6 +685,7 @@ def _strange_decision(side: Side) -> None:
 
 
 def _bookkeeping(side: Side, living: Living) -> None:
+    from exchange.chain.queries import signed_days
     from exchange.models import Ledger
     from kernel.accounts.mail import put_in_outbox
     from kernel.audit.models import Entry
@@ -692,6 +694,7 @@ def _bookkeeping(side: Side, living: Living) -> None:
     living["message"] = str(Ledger.objects.order_by("number")[0].pk)
     if side.slug != "portal":
         _support(side, living)
+        living["ledger_day"] = signed_days()[0].isoformat()
         living["message_owner"] = str(Ledger.objects.filter(contract="Owner").order_by("number")[0].pk)
         _export(side, living)
     _parked(living)
@@ -709,6 +712,21 @@ def _export(side: Side, living: Living) -> None:
     export = request_export(actor=side.actor("general_manager"))
     exporting.make(export.pk)
     living["export"] = str(export.pk)
+
+
+def _anchor() -> None:
+    """The heads of the ledgers are anchored and signed, and the ledgers checked. Called unbound."""
+    from django.conf import settings
+    from django.test.utils import override_settings
+
+    from exchange.chain import anchors, checking
+    from exchange.courier import parties
+    from kernel.tenancy.bindings import Courier, bound
+
+    with override_settings(LEDGER_HEADS=f"{settings.MEDIA_ROOT}/ledger-heads"):
+        with bound(Courier()):
+            anchors.anchor_what_is_due(parties())
+        checking.check_what_is_due()
 
 
 def _looked(network: Network) -> None:

@@ -71,6 +71,8 @@ def _type(field: models.Field[Any, Any]) -> dict[str, Any]:
         return {"type": "integer"}
     if isinstance(field, models.JSONField):
         return {"x-json": True}
+    if isinstance(field, models.BinaryField):
+        return {"type": "string", "pattern": r"^\\x([0-9a-f]{2})*$"}  # as PostgreSQL writes bytea
     if isinstance(field, models.CharField | models.TextField | models.GenericIPAddressField):
         return {"type": "string"} | ({"maxLength": field.max_length} if field.max_length else {})
     raise TypeError(f"{field} has no type in an export yet")

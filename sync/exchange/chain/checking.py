@@ -37,9 +37,11 @@ def verified(
     with bound(Courier()):
         moves = Move.objects.filter(kind=Move.Kind.IMPORT).order_by("at")
         elsewhere = dict(moves.values_list("tenant_id", "inbox_number"))
+        restores = Move.objects.filter(kind=Move.Kind.RESTORE, tenant_id=member.id, kept_schema="")
+        begun_anew = [(move.at, move.figures["chain"]) for move in restores if "chain" in move.figures]
         with connection.cursor() as cursor:
             others = anchors.other_side(member, everyone)
-            return verifying.verify(cursor, member, others, files=known, elsewhere=elsewhere)
+            return verifying.verify(cursor, member, others, files=known, elsewhere=elsewhere, begun_anew=begun_anew)
 
 
 def check(member: Party, everyone: dict[UUID, Party]) -> verifying.Verified:

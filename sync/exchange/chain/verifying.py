@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -65,7 +66,8 @@ class Finding:
 @dataclass
 class Verified:
     """What was compared at one member, and what is wrong. `unprovable` payloads came back from the other side after a
-    restore, without the salt of their commitment; `waiting` rows had no place yet."""
+    restore, without the salt of their commitment; `waiting` rows had no place yet; `set_aside` anchors are of a chain
+    that was lost with its database."""
 
     rows: int = 0
     batches: int = 0
@@ -75,6 +77,7 @@ class Verified:
     payloads: int = 0
     unprovable: int = 0
     anchors: int = 0
+    set_aside: int = 0
     findings: list[Finding] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
@@ -89,6 +92,7 @@ class Witness:
     number: int
     place: int
     hash: str
+    at: datetime
     where: str
 
 
@@ -110,15 +114,20 @@ def verify(
     *,
     files: Iterable[Path] = (),
     elsewhere: Mapping[UUID, int] = MappingProxyType({}),
+    begun_anew: Sequence[tuple[datetime, int]] = (),
 ) -> Verified:
     """Check the chain of one member with a cursor of the courier's (or the database's owner's).
 
     `others` keep its anchors and received its messages; `files` are signed heads; `elsewhere` maps imported
-    dealerships to the last number of their inbox that another installation wrote.
+    dealerships to the last number of their inbox that another installation wrote. `begun_anew`: when the member came
+    back from a backup without its living ledger, and the batch after which its chain went on; what was known of later
+    batches then is set aside, and counted.
     """
     result = Verified()
     # Witnesses first: whatever they know of was sealed before the chain is read.
-    witnesses = [*_anchors(cursor, member, others), *_signed(result, member, files)]
+    known = [*_anchors(cursor, member, others), *_signed(result, member, files)]
+    witnesses = [one for one in known if not any(one.at < at and one.number > last for at, last in begun_anew)]
+    result.set_aside = len(known) - len(witnesses)
     gone = _received_but_gone(cursor, member, others, elsewhere)
     hashes = _chain_and_rows(cursor, result, member)
     _compare_witnesses(result, witnesses, hashes, gone)
@@ -132,10 +141,12 @@ def verify(
 def _anchors(cursor: Any, member: Party, others: Iterable[Party]) -> Iterator[Witness]:
     for other in others:
         cursor.execute(
-            f'SELECT DISTINCT number, place, hash FROM "{other.schema}".exchange_anchor WHERE chain = %s', [member.id]
+            f'SELECT number, place, hash, min(at) FROM "{other.schema}".exchange_anchor WHERE chain = %s '
+            f"GROUP BY number, place, hash",
+            [member.id],
         )
-        for number, place, digest in cursor.fetchall():
-            yield Witness(number, place, digest, f"the anchor in {other.schema}")
+        for number, place, digest, at in cursor.fetchall():
+            yield Witness(number, place, digest, at, f"the anchor in {other.schema}")
 
 
 def _signed(result: Verified, member: Party, files: Iterable[Path]) -> Iterator[Witness]:
@@ -146,7 +157,9 @@ def _signed(result: Verified, member: Party, files: Iterable[Path]) -> Iterator[
             result.findings.append(Finding(Found.REWRITTEN, None, None, None, f"{path.name}: {problem}"))
             continue
         if head.member == member.id:
-            yield Witness(head.number, head.place, head.hash, f"the signed file of {head.day.isoformat()}")
+            yield Witness(
+                head.number, head.place, head.hash, head.written_at, f"the signed file of {head.day.isoformat()}"
+            )
 
 
 def _received_but_gone(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.http import HttpResponse
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from dealer.sharing import actions, previews, queries, words
 from dealer.sharing.models import Agreement, For, Grant, How, LevelChange, Reading
+from exchange.chain import queries as chain
 from exchange.models import Ledger, LedgerState
 from kernel.accounts.roles import Right
 from kernel.api.filters import by_choice
@@ -155,13 +158,28 @@ class Explained(MessageRow):
         return {path: words.reason_label(code) for path, code in row.withheld.items()}
 
 
+class PlaceRow(serializers.Serializer[Any]):
+    """Where a line stands in the sealed chain, counted from 1; `anchored_at` is null until the other side has it."""
+
+    place = serializers.IntegerField()
+    batch = serializers.IntegerField()
+    sealed_at = serializers.DateTimeField()
+    anchored_at = serializers.DateTimeField(allow_null=True)
+
+
 class OneMessageAnswer(Explained):
-    """The same with what left, as it left (null once it is no longer kept)."""
+    """The same with what left, as it left (null once it is no longer kept), and its place in the chain."""
 
     payload = serializers.SerializerMethodField()
+    chain = serializers.SerializerMethodField()
 
     class Meta(Explained.Meta):
-        fields: tuple[str, ...] = (*Explained.Meta.fields, "payload")
+        fields: tuple[str, ...] = (*Explained.Meta.fields, "payload", "chain")
+
+    @extend_schema_field(PlaceRow(allow_null=True))
+    def get_chain(self, row: Ledger) -> dict[str, Any] | None:
+        found = chain.place_of(row)
+        return PlaceRow(found).data if found else None
 
     def get_payload(self, row: Ledger) -> dict[str, Any] | None:
         found = queries.payload_of(row)
@@ -255,6 +273,15 @@ class Previews(ApiView):
         return Response(answer)
 
 
+def _day(request: Request, name: str) -> date | None:
+    """A day of the query string. Raises Invalid."""
+    value = request.query_params.get(name)
+    try:
+        return date.fromisoformat(value) if value else None
+    except ValueError:
+        raise Invalid({name: _("Enter the date as year-month-day, for example 2026-11-03.")}, code="date") from None
+
+
 class LedgerRows(ApiView):
     """What left this dealership, what stayed, and why; newest first."""
 
@@ -268,11 +295,28 @@ class LedgerRows(ApiView):
             OpenApiParameter("contract", str),
             OpenApiParameter("state", str, enum=LedgerState.values),
             OpenApiParameter("level", str, enum=Level.values),
+            OpenApiParameter("purpose", str, enum=Purpose.values),
+            OpenApiParameter("customer", str, description="Id of a customer: the messages about this one only"),
+            OpenApiParameter("since", str, description="First day on which it happened (ISO 8601)"),
+            OpenApiParameter("until", str, description="Last day on which it happened (ISO 8601)"),
         ],
     )
     def get(self, request: Request) -> Response:
         rows = queries.visible_ledger(request.user).defer("path")
-        for name, allowed in (("contract", None), ("state", LedgerState.values), ("level", Level.values)):
+        customer = request.query_params.get("customer")
+        if customer is not None:
+            try:
+                rows = queries.messages_about(UUID(customer), request.user).defer("path")
+            except ValueError:
+                raise Invalid({"customer": _("Enter the id of the customer.")}, code="id") from None
+        rows = rows.filter(queries.happened(*(_day(request, name) for name in ("since", "until"))))
+        choices = (
+            ("contract", None),
+            ("state", LedgerState.values),
+            ("level", Level.values),
+            ("purpose", Purpose.values),
+        )
+        for name, allowed in choices:
             value = request.query_params.get(name)
             if value is None:
                 continue
@@ -333,6 +377,34 @@ class OneMessage(ApiView):
     @extend_schema(responses=OneMessageAnswer)
     def get(self, request: Request, id: str) -> Response:
         return Response(OneMessageAnswer(queries.access_message_for_reading(id, request.user)).data)
+
+
+class HeadsAnswer(serializers.Serializer[Any]):
+    """The days of which there is a signed head of this ledger, newest first."""
+
+    days = serializers.ListField(child=serializers.DateField())
+
+
+class SignedHeads(ApiView):
+    """Days on which the head of this ledger was signed, and the last check of the whole."""
+
+    required: ClassVar = {"GET": Right.SHARING_READ}
+    scope = "sharing"
+
+    @extend_schema(responses=HeadsAnswer)
+    def get(self, request: Request) -> Response:
+        return Response(HeadsAnswer({"days": chain.signed_days()}).data)
+
+
+class OneSignedHead(ApiView):
+    """The signed head of a day, as text. 404 when there is none."""
+
+    required: ClassVar = {"GET": Right.SHARING_READ}
+    scope = "sharing"
+
+    @extend_schema(responses={(200, "text/plain"): str})
+    def get(self, request: Request, day: str) -> HttpResponse:
+        return HttpResponse(chain.signed_head(day).document, content_type="text/plain; charset=us-ascii")
 
 
 class Explanation(ApiView):

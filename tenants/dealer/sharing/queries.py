@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 from uuid import UUID, uuid5
+from zoneinfo import ZoneInfo
 
 from django.db.models import Count, Prefetch, Q, QuerySet
 
@@ -222,6 +223,20 @@ def visible_ledger(user: User) -> QuerySet[Ledger]:
     if not user.has(Right.SHARING_READ):
         return Ledger.objects.none()
     return Ledger.objects.exclude(contract="Receipt")
+
+
+def happened(since: date | None, until: date | None) -> Q:
+    """The condition on the ledger for what happened from one local day to another, both included."""
+    found = Q()
+    if since is not None:
+        found &= Q(event_at__gte=_midnight(since))
+    if until is not None:
+        found &= Q(event_at__lt=_midnight(until + timedelta(days=1)))
+    return found
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, tzinfo=ZoneInfo(profile().time_zone))
 
 
 def access_message_for_reading(id: str, user: User) -> Ledger:

@@ -28,6 +28,7 @@ from dealer.sales.actions import accept_lead
 from dealer.sales.models import Lead as DealerLead
 from dealer.sharing.models import Agreement, AgreementState, Grant
 from dealernet.moving.importing import ImportRefused, import_dealership
+from exchange.operations import verify_ledgers
 from exchange.testing import drain_exchange
 from kernel.accounts.actors import SYSTEM
 from kernel.accounts.models import OutboxMail, Session, Token, User
@@ -110,8 +111,9 @@ def test_an_export_holds_every_table_in_json_and_csv_with_its_schema_and_no_secr
 
 
 def test_an_export_comes_in_as_a_new_dealership_with_equal_hashes_and_exports_the_same_again(
-    lived, committed, portal, north, tmp_path
+    lived, committed, portal, north, tmp_path, settings
 ):
+    settings.LEDGER_HEADS = tmp_path / "ledger-heads"
     request = ask("import", **arguments(lived))
     work_off()
     with bound(Owner()):
@@ -147,6 +149,7 @@ def test_an_export_comes_in_as_a_new_dealership_with_equal_hashes_and_exports_th
     assert changed <= {"audit_entry", "sharing_levelchange", "exchange_payload"}
     drain_exchange()
     assert differences() == []
+    assert [member["findings"] for member in verify_ledgers()["members"]] == [[], [], [], []]
 
 
 def export_of(dealer_id: UUID, path: Path) -> dict[str, Any]:

@@ -33,12 +33,15 @@ from dealer.warranty import actions as warranty
 from dealernet.moving import backups, restoring
 from dealernet.moving.backups import Backup
 from dealernet.moving.restoring import RestoreRefused, restore
+from exchange.chain.anchors import anchor_what_is_due
+from exchange.courier import parties
 from exchange.models import Inbox, Ledger, Payload, Subject
+from exchange.operations import verify_ledgers
 from exchange.testing import drain_exchange
 from kernel.accounts.actors import SYSTEM
 from kernel.accounts.models import Session, Token, User
 from kernel.moving.bundles import BundleError
-from kernel.tenancy.bindings import Owner, bound
+from kernel.tenancy.bindings import Courier, Owner, bound
 from kernel.tenancy.models import Move, RequestState, State, Tenant
 from oem.aftersales.actions import decide_claim
 from oem.aftersales.models import Claim as HubClaim
@@ -46,6 +49,11 @@ from oem.aftersales.queries import lines_of
 from oem.leads.models import Event
 from oem.leads.models import Lead as HubLead
 from oem.owners.models import Owner as HubOwner
+
+
+@pytest.fixture(autouse=True)
+def heads(settings, tmp_path) -> None:
+    settings.LEDGER_HEADS = tmp_path / "ledger-heads"
 
 
 @pytest.fixture
@@ -154,18 +162,19 @@ def test_messages_after_a_restore_go_on_in_their_order(lived, committed, portal,
     drain_exchange()
     with lived.bound():
         last = Subject.objects.get(subject=lead).last
-        ledger = set(Ledger.objects.values_list("id", "seq", "commitment"))
+        ledger = set(Ledger.objects.values_list("id", "seq", "commitment", "number", "seal"))
         payloads = set(Payload.objects.values_list("id", flat=True))
     restore(arguments(path))
     with lived.bound():
         assert Subject.objects.get(subject=lead).last == last
-        assert ledger <= set(Ledger.objects.values_list("id", "seq", "commitment"))
+        assert ledger <= set(Ledger.objects.values_list("id", "seq", "commitment", "number", "seal"))
         assert payloads <= set(Payload.objects.values_list("id", flat=True))
         record_outcome(actor=manager, lead_id=lead, event="test_drive")
         assert Ledger.objects.get(subject=lead, state="recorded").seq == last + 1
     drain_exchange()
     assert hub(portal, lead)[0] == "test_drive"
     assert differences() == []
+    assert verify_ledgers()["whole"]
 
 
 def test_without_the_schema_of_before_the_manufacturers_side_is_enough(lived, committed, portal, tmp_path):
@@ -174,6 +183,8 @@ def test_without_the_schema_of_before_the_manufacturers_side_is_enough(lived, co
     with lived.bound():
         accept_lead(actor=lived.actor("sales_manager"), lead_id=lead)
     drain_exchange()
+    with bound(Courier()):
+        assert anchor_what_is_due(parties()) == 2
     with bound(Owner()), connection.cursor() as cursor:
         cursor.execute(f'DROP SCHEMA "{lived.schema}" CASCADE')
         cursor.execute(f'CREATE SCHEMA "{lived.schema}"')
@@ -184,6 +195,10 @@ def test_without_the_schema_of_before_the_manufacturers_side_is_enough(lived, co
     drain_exchange()
     assert hub(portal, lead)[0] == "accepted"
     assert differences() == []
+    # The chain goes on after the backup; what was known of the one that was lost is set aside, and said.
+    assert verify_ledgers()["whole"]
+    (member,) = verify_ledgers(lived.slug, files=[])["members"]
+    assert member["set_aside"] == 1
 
 
 def test_what_was_denied_since_the_backup_stays_denied(lived, committed, tmp_path):

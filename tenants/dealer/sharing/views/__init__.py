@@ -6,8 +6,9 @@ from dealer.sharing.views.backfills import start as start_backfill
 from dealer.sharing.views.backfills import stop as stop_backfill
 from dealer.sharing.views.comparison import comparison
 from dealer.sharing.views.erasing import decline, erase, erasure, erasures
-from dealer.sharing.views.ledger import ledger, message
+from dealer.sharing.views.ledger import ledger, message, signed_head
 from dealer.sharing.views.readings import readings
+from dealer.sharing.views.statutory import statutory_list
 from dealer.sharing.views.switchboard import change_level, flow, preview, switchboard
 from dealer.sharing.views.takingback import choose, decide, withdrawals
 
@@ -30,7 +31,9 @@ __all__ = [
     "message",
     "preview",
     "readings",
+    "signed_head",
     "start_backfill",
+    "statutory_list",
     "stop_backfill",
     "switchboard",
     "term_preview",

@@ -7,7 +7,8 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
-from django.http import HttpRequest
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
@@ -18,9 +19,12 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext
 from django.views.decorators.http import require_GET
 
 from dealer.customers.models import Customer
+from dealer.customers.queries import access_customer_for_reading, matching
 from dealer.organisation.queries import profile
 from dealer.sharing import previews, queries, words
 from dealer.sharing.flows import FLOWS
+from dealer.sharing.models import Disclosure
+from exchange.chain import queries as chain
 from exchange.models import Ledger, LedgerState
 from exchange.takingback import WITHDRAWN
 from kernel import audit
@@ -28,10 +32,12 @@ from kernel.accounts.access import requires
 from kernel.accounts.actors import Actor
 from kernel.accounts.roles import Right
 from kernel.contracts import Level, Purpose
-from kernel.ui.lists import Choice, Column, DateRange, ListPage, Search
+from kernel.ui.lists import Bound, Choice, Column, DateRange, ListPage, Search
 from kernel.ui.templatetags import ui
 
 _READ = requires(Right.SHARING_READ)
+#: Customers whose messages are looked for when a search finds many.
+MOST_FOUND = 500
 
 
 def _kinds() -> list[tuple[str, Any]]:
@@ -85,6 +91,18 @@ def _when(row: Ledger) -> SafeString | str:
     return format_html('{}<br><span class="nowrap text-sm text-muted">{}</span>', happened, recorded)
 
 
+class AboutSearch(Search):
+    """What the messages were about: the beginning of a label (VIN, number), or a customer as in every search box."""
+
+    def bind(self, params: QueryDict) -> Bound:
+        bound = super().bind(params)
+        if bound.q is not None:
+            people = Customer.objects.filter(matching(str(bound.value))).values_list("pk", flat=True)[:MOST_FOUND]
+            about = Disclosure.objects.filter(customer_id__in=list(people)).values("id")
+            bound.q = Q(subject_label__istartswith=bound.value) | Q(id__in=about)
+        return bound
+
+
 class LedgerPage(ListPage):
     """Every message about this dealership's data: what left, what stayed, and why."""
 
@@ -124,7 +142,7 @@ class LedgerPage(ListPage):
         Column("commitment", gettext_lazy("Fingerprint"), export_only=True),
     ]
     filters = [
-        Search(fields=("subject_label",), lookup="istartswith", placeholder=gettext_lazy("VIN or number")),
+        AboutSearch(fields=("subject_label",), placeholder=gettext_lazy("Customer, VIN or number")),
         Choice(
             "contract",
             gettext_lazy("Kind"),
@@ -140,9 +158,28 @@ class LedgerPage(ListPage):
     export_name = "sharing-ledger"
     empty_icon = "share-2"
     empty_title = gettext_lazy("Nothing has left this dealership yet")
+    template_name = "sharing/ledger.html"
+
+    @cached_property
+    def customer(self) -> Customer | None:
+        """The one customer that the address asks for."""
+        asked = self.request.GET.get("customer", "")
+        return access_customer_for_reading(asked, self.request.user) if asked else None
 
     def get_queryset(self) -> Any:
+        if self.customer:
+            return queries.messages_about(self.customer.pk, self.request.user).defer("path")
         return queries.visible_ledger(self.request.user).defer("path")
+
+    @property
+    def actions(self) -> list[dict[str, Any]]:
+        one = f"?customer={self.customer.pk}" if self.customer else ""
+        url = reverse("sharing:statutory_list") + one
+        return [{"label": _("List by law"), "url": url, "icon": "scale", "variant": "plain"}]
+
+    def extra_context(self) -> dict[str, Any]:
+        days = chain.signed_days()
+        return {"check": chain.last_check(), "signed_day": days[0] if days else None, "customer": self.customer}
 
     @cached_property
     def rows(self) -> list[Any]:
@@ -188,6 +225,7 @@ def message(request: HttpRequest, id: str) -> HttpResponseBase:
         (_("Applied by the receiver"), found.applied_at, ""),
     ]
     context = {
+        "place": chain.place_of(found),
         "message": found,
         "what": words.contract_label(found.contract),
         "level": Level(found.level),
@@ -205,3 +243,14 @@ def message(request: HttpRequest, id: str) -> HttpResponseBase:
         ],
     }
     return render(request, "sharing/message.html", context)
+
+
+@_READ
+@require_GET
+def signed_head(request: HttpRequest, day: str) -> HttpResponseBase:
+    """The signed head of this ledger on a day, as a file to keep elsewhere."""
+    found = chain.signed_head(day)
+    answer = HttpResponse(found.document, content_type="text/plain; charset=us-ascii")
+    name = f"ledger-{profile().slug}-{found.day:%Y-%m-%d}.txt"
+    answer["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
