@@ -23,7 +23,7 @@ from dealer.organisation.queries import profile
 from dealer.sharing import queries, words
 from dealer.sharing.models import Agreement, Reading
 from exchange.models import Ledger, LedgerState
-from kernel import clock
+from kernel import clock, printing
 from kernel.accounts.models import User
 from kernel.contracts import Level, Purpose, is_pseudonym, laws
 from kernel.tenancy import manufacturer
@@ -38,6 +38,8 @@ MONTHS = 6
 #: Rows that are read at once.
 AT_ONCE = 2000
 Numbered = TypeVar("Numbered", Ledger, Reading)
+#: Lines that are printed: more of them take longer than anybody waits, and nobody reads them on paper.
+MOST_ON_PAPER = 5000
 #: Names that one line holds; of a list that somebody at the manufacturer saw, the number of the others follows.
 NAMED = 20
 
@@ -214,6 +216,27 @@ class Disclosed:
                     agreement="",
                     id=row.pk,
                 )
+
+
+def paper(disclosed: Disclosed) -> bytes:
+    """The list as PDF, in the reader's language: for up to MOST_ON_PAPER lines."""
+    mine = profile()
+    lines = list(disclosed.lines())
+    data = {
+        "facts": disclosed.facts(),
+        "none": _("Nothing in this period."),
+        "given_title": _("Given"),
+        "given_head": [_("When"), _("Whose data"), _("Kind"), _("Fields"), _("Purpose"), _("Agreement")],
+        "given": [
+            [local_text(one.at), one.about, one.kind, one.fields, f"{one.purpose} · {one.level}", one.agreement]
+            for one in lines
+            if one.given
+        ],
+        "read_title": pgettext("reading", "Read there"),
+        "read_head": [_("When"), _("Whose data"), _("How"), pgettext("reading", "Who"), _("Purpose")],
+        "read": [[local_text(one.at), one.about, one.fields, one.to, one.purpose] for one in lines if not one.given],
+    }
+    return printing.render("sharing/disclosed", data, title=disclosed.title(), issuer=mine.name, at=clock.now())
 
 
 def receiver() -> str:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from django.core.exceptions import PermissionDenied
 from django.db import connection
+from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
+from pypdf import PdfReader
 from tests.dealer.sharing.test_actions import set_level
 from tests.dealer.sharing.test_ledger import owner_of
 from tests.dealer.speaking import speaking
@@ -17,9 +21,12 @@ from tests.dealer.speaking import speaking
 from dealer.customers.models import Customer, Vehicle
 from dealer.sharing import actions, statutory
 from dealer.sharing.statutory import Disclosed, Period
+from dealer.sharing.views import statutory_list
 from exchange.models import Ledger, LedgerState
 from exchange.testing import drain_exchange
 from kernel import clock
+from kernel.accounts.models import User
+from kernel.accounts.roles import Role
 from kernel.audit.models import Entry
 from kernel.contracts import Purpose, ReadingReport
 from kernel.testing import clocks
@@ -80,7 +87,7 @@ def customers_of(side):
 def test_one_button_makes_the_list_of_the_last_six_months(given):
     client = speaking(given, "general_manager", "en")
     page = client.get("/sharing/ledger/list/").content.decode()
-    assert page.count('name="file"') == 1
+    assert page.count('class="btn btn-primary" name="file"') == 1
     assert "2 messages" in page
     assert "4 times" in page
     rows = table(client.get("/sharing/ledger/list/?file=csv"))
@@ -112,6 +119,30 @@ def test_one_button_makes_the_list_of_the_last_six_months(given):
     with given.bound():
         entry = Entry.objects.get(action="sharing.export_disclosed")
     assert (entry.after["format"], entry.after["rows"]) == ("csv", len(lines) - 1)
+
+
+@pytest.mark.parametrize(
+    ("language", "said"), [("en", "Whichdatawenttowhom"), ("zh-hans", "Fla.Stat."), ("zh-hant", "Fla.Stat.")]
+)
+def test_on_paper_it_says_the_same_in_every_language(given, language, said):
+    answer = speaking(given, "general_manager", language).get("/sharing/ledger/list/?file=pdf")
+    assert answer["Content-Type"] == "application/pdf"
+    text = re.sub(r"\s+", "", "".join(page.extract_text() for page in PdfReader(io.BytesIO(answer.content)).pages))
+    one, other, third = customers_of(given)
+    assert said in text
+    assert one.name in text
+    assert other.name in text
+    assert third.name not in text
+    assert "11111111" in text
+    with given.bound():
+        assert Entry.objects.get(action="sharing.export_disclosed").after["format"] == "pdf"
+
+
+def test_a_list_that_is_too_long_for_paper_says_what_to_do(given, monkeypatch):
+    monkeypatch.setattr(statutory, "MOST_ON_PAPER", 5)
+    answer = speaking(given, "general_manager", "en").get("/sharing/ledger/list/?file=pdf")
+    assert answer.status_code == 422
+    assert "too long for paper" in answer.content.decode()
 
 
 def test_the_list_of_one_customer_holds_this_one_only(given):
@@ -151,9 +182,15 @@ def test_it_is_in_the_readers_language(given, language):
 @pytest.mark.parametrize(("role", "status"), [("general_manager", 200), ("crm_manager", 200), ("it_admin", 403)])
 def test_who_may_make_it(wall, north, role, status):
     assert north.client(role).get("/sharing/ledger/list/").status_code == status
-    answer = north.client(role).get("/sharing/ledger/list/?file=csv")
-    answer.close()
-    assert answer.status_code == status
+
+
+@pytest.mark.parametrize("form", ["csv", "pdf"])
+def test_nobody_else_and_no_guest_takes_it_away(wall, north, form):
+    assert north.client("it_admin").get(f"/sharing/ledger/list/?file={form}").status_code == 403
+    request = RequestFactory().get(f"/sharing/ledger/list/?file={form}")
+    request.user = User(role=Role.SUPPORT_READER)
+    with north.bound(), pytest.raises(PermissionDenied):
+        statutory_list.__wrapped__(request)
 
 
 def test_an_empty_list_is_a_list(wall, north):

@@ -7,9 +7,10 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
@@ -19,7 +20,7 @@ from dealer.customers.queries import access_customer_for_reading
 from dealer.organisation.queries import profile
 from dealer.sharing import statutory
 from dealer.sharing.statutory import Disclosed, Period
-from kernel import audit
+from kernel import audit, clock
 from kernel.accounts.access import requires
 from kernel.accounts.actors import Actor
 from kernel.accounts.roles import Right
@@ -44,7 +45,7 @@ class PeriodForm(Form):
 @requires(Right.SHARING_READ)
 @require_http_methods(["GET", "HEAD"])
 def statutory_list(request: HttpRequest) -> HttpResponseBase:
-    """What the list would hold; with `file=csv` the list as a file."""
+    """What the list would hold; with `file=csv` or `file=pdf` the list as a file."""
     asked = request.GET.get("customer", "")
     customer = access_customer_for_reading(asked, request.user) if asked else None
     usual = statutory.by_law()
@@ -54,8 +55,14 @@ def statutory_list(request: HttpRequest) -> HttpResponseBase:
         return _page(request, form, None, customer, status=422)
     period = Period(form.cleaned_data["first"], form.cleaned_data["last"])
     disclosed = Disclosed(request.user, period, customer)
-    if request.GET.get("file") == "csv":
-        return _csv(request, disclosed)
+    match request.GET.get("file"):
+        case "csv":
+            return _csv(request, disclosed)
+        case "pdf" if sum(disclosed.numbers()) <= statutory.MOST_ON_PAPER:
+            return _pdf(request, disclosed)
+        case "pdf":
+            form.add_error(None, _("This list is too long for paper: take it as CSV, or choose fewer days."))
+            return _page(request, form, disclosed, customer, status=422)
     return _page(request, form, disclosed, customer)
 
 
@@ -74,11 +81,27 @@ def _page(
     return render(request, "sharing/statutory.html", context, status=status)
 
 
-def _csv(request: HttpRequest, disclosed: Disclosed) -> HttpResponseBase:
-    """The list as a file. The audit row says who took which."""
+def _require_may_take(request: HttpRequest) -> None:
     if request.user.is_guest:
         raise PermissionDenied
     exports.check(request)
+
+
+def _pdf(request: HttpRequest, disclosed: Disclosed) -> HttpResponseBase:
+    """The list on paper."""
+    _require_may_take(request)
+    answer = HttpResponse(statutory.paper(disclosed), content_type="application/pdf")
+    answer["Content-Disposition"] = (
+        f'attachment; filename="disclosed-{timezone.localtime(clock.now()):%Y%m%d-%H%M}.pdf"'
+    )
+    answer["Cache-Control"] = "private, no-store"
+    _note(request, disclosed, "pdf", sum(disclosed.numbers()))
+    return answer
+
+
+def _csv(request: HttpRequest, disclosed: Disclosed) -> HttpResponseBase:
+    """The list as a file. The audit row says who took which."""
+    _require_may_take(request)
     head: list[list[object]] = [list(fact) for fact in disclosed.facts()]
     head += [[], list(disclosed.headings())]
     rows = itertools.chain(head, map(disclosed.cells, disclosed.lines()))
