@@ -7,7 +7,7 @@ from typing import Any
 from django.apps import AppConfig
 
 #: Modules of an app that register something when they are imported.
-REGISTERING_MODULES = ("handlers", "tasks", "navigation", "joining", "sealing", "benchmarks")
+REGISTERING_MODULES = ("handlers", "tasks", "navigation", "joining", "sealing", "benchmarks", "explaining", "holdings")
 
 
 class TierApp(AppConfig):

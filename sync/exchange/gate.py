@@ -42,6 +42,18 @@ class Reason(TextChoices):
     NO_PSEUDONYM_KEY = "no_pseudonym_key", _("There is no key to make a pseudonym with.")
 
 
+#: Reasons that say something of what a customer answered.
+ABOUT_CONSENT = frozenset(
+    {
+        Reason.NO_CONSENT,
+        Reason.CONSENT_EXPIRED,
+        Reason.CONSENT_WITHDRAWN,
+        Reason.CONSENT_OTHER_PURPOSE,
+        Reason.CONSENT_OTHER_RECIPIENT,
+    }
+)
+
+
 class LawEffect(StrEnum):
     FORBID_FIELD = "forbid_field"
     FORBID_PURPOSE = "forbid_purpose"

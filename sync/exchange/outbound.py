@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,13 +16,13 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from exchange import hints
-from exchange.gate import Consent, Policy, decide
+from exchange.gate import ABOUT_CONSENT, Consent, Policy, Reason, decide
 from exchange.models import Ledger, LedgerState, Payload
 from exchange.pseudonyms import Pseudonymiser
 from kernel import clock
 from kernel.accounts.actors import Actor
 from kernel.checkpoints import reached
-from kernel.contracts import Contract, Level, Purpose
+from kernel.contracts import WITHHELD, Contract, Level, Purpose
 from kernel.tenancy import keys
 from kernel.tenancy.bindings import own_id
 
@@ -117,6 +117,7 @@ def _record(
 ) -> Ledger:
     spec = record.spec
     salt = secrets.token_hex(16)
+    message = with_reasons(body, withheld) if body is not None else None
     row = Ledger(
         contract=spec.name,
         version=spec.version,
@@ -130,7 +131,7 @@ def _record(
         released=sorted(body) if body is not None else [],
         withheld=withheld,
         path=path,
-        commitment=commit_to(salt, body) if body is not None else "",
+        commitment=commit_to(salt, message) if message is not None else "",
         state=LedgerState.RECORDED if body is not None else LedgerState.WITHHELD,
         actor_name=actor.name[:120],
         event_at=event_at,
@@ -138,11 +139,27 @@ def _record(
     reached("release.numbered")
     row.save(force_insert=True)
     reached("release.written")
-    if body is not None:
-        Payload.objects.create(id=row.id, salt=salt, body=body)
+    if message is not None:
+        Payload.objects.create(id=row.id, salt=salt, body=message)
         reached("release.payload written")
     hints.after_commit_wake_courier(own_id())  # what is withheld leaves for nowhere, but wants its place in the chain
     return row
+
+
+def with_reasons(body: dict[str, Any], withheld: Mapping[str, str]) -> dict[str, Any]:
+    """The message as it travels: what left, and under `WITHHELD` why each other field stayed.
+
+    The receiver learns that there is no consent in force, not whether it was refused, withdrawn or has run out: that
+    is between the dealership and its customer.
+    """
+    if not withheld:
+        return body
+    return body | {WITHHELD: {field: told(reason) for field, reason in withheld.items()}}
+
+
+def told(reason: str) -> str:
+    """The code of a reason as the receiver gets it."""
+    return str(Reason.NO_CONSENT) if reason in ABOUT_CONSENT else reason
 
 
 def commit_to(salt: str, body: Any) -> str:

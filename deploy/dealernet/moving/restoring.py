@@ -288,7 +288,8 @@ INSERT INTO "{new}".exchange_ledger (id, contract, version, receiver, subject, s
     agreement_version, level, released, withheld, path, commitment, state, reason, actor_name, event_at, recorded_at,
     delivered_at, applied_at)
 SELECT i.id, i.contract, i.version, %(portal)s, i.subject, i.seq, '', i.purpose, i.agreement_version, i.level,
-    coalesce((SELECT jsonb_agg(k ORDER BY k) FROM jsonb_object_keys(p.body) k), '[]'), '{{}}', '[]', i.commitment,
+    coalesce((SELECT jsonb_agg(k ORDER BY k) FROM jsonb_object_keys(p.body - '_withheld') k), '[]'),
+    coalesce(p.body -> '_withheld', '{{}}'), '[]', i.commitment,
     CASE i.state WHEN 'applied' THEN 'applied' WHEN 'skipped' THEN 'skipped' WHEN 'refused' THEN 'refused'
          ELSE 'delivered' END, 'restored', '', i.event_at, i.received_at, i.received_at, i.applied_at
 FROM "{portal}".exchange_inbox i LEFT JOIN "{portal}".exchange_inboxpayload p USING (id)

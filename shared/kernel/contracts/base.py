@@ -54,6 +54,10 @@ NUMBERS: Mapping[str, int] = MappingProxyType(
 #: Names that no longer have a class; their numbers stay taken.
 RETIRED: frozenset[str] = frozenset()
 
+#: A name in a message's JSON that is no field: by it the sender says why fields stayed, ``{"phone": "no_consent"}``
+#: (codes of `exchange.gate.Reason`). Readers of release 0.1.0 leave it aside as a name they do not know.
+WITHHELD = "_withheld"
+
 #: ISO 3779: 17 characters without I, O and Q; shorter ones only on cars built before 1981.
 VIN = r"[A-HJ-NPR-Z0-9]{11,17}"
 #: ISO 4217.
@@ -293,7 +297,7 @@ class Contract:
         """
         if not isinstance(body, dict):
             raise RecordError(cls.spec.name, {"": "must be an object"})
-        unknown = [str(key) for key in body if key not in cls.spec.fields]
+        unknown = [str(key) for key in body if key not in cls.spec.fields and key != WITHHELD]
         problems: dict[str, str] = {}
         record = object.__new__(cls)
         for field in cls.spec.fields.values():

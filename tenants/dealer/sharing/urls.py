@@ -1,6 +1,6 @@
 from django.urls import path
 
-from dealer.sharing import views
+from dealer.sharing import explaining, views
 
 app_name = "sharing"
 urlpatterns = [
@@ -23,6 +23,7 @@ urlpatterns = [
     path("sharing/agreements/<str:id>/preview/", views.term_preview, name="term_preview"),
     path("sharing/agreements/<str:id>/end/", views.end_agreement, name="end_agreement"),
     path("sharing/agreements/<str:id>/keep/", views.keep_agreement, name="keep_agreement"),
+    path("sharing/explain/<str:kind>/<str:id>/", explaining.explain, name="explain"),
     path("sharing/<str:id>/", views.flow, name="flow"),
     path("sharing/<str:id>/preview/", views.preview, name="preview"),
     path("sharing/<str:id>/withdrawing/", views.choose, name="choose"),
