@@ -1,6 +1,6 @@
 from django.urls import path
 
-from dealer.customers import consenting, views
+from dealer.customers import consenting, subject_access, views
 
 app_name = "customers"
 urlpatterns = [
@@ -15,5 +15,6 @@ urlpatterns = [
     path("customers/<str:id>/interactions/", views.interaction, name="interaction"),
     path("customers/<str:id>/consents/ask/<str:purpose>/<str:recipient>/", consenting.ask, name="ask_consent"),
     path("customers/<str:id>/consents/record/", consenting.paper, name="consent_record"),
+    path("customers/<str:id>/copy/", subject_access.copy, name="copy"),
     path("customers/<str:id>/vehicles/new/", views.add_vehicle, name="add_vehicle"),
 ]

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from dealer.customers import actions, consenting, queries
+from dealer.customers import actions, consenting, queries, subject_access
 from dealer.customers.cards import sections_for
 from dealer.customers.forms import ConsentForm, CustomerForm, EndPartyForm, InteractionForm, VehicleForm
 from dealer.customers.models import Channel, Customer, Interaction, Kind, Means, Ownership
@@ -163,6 +163,7 @@ def _card(request: HttpRequest, customer: Customer, status: int = 200, **forms: 
         "interaction_form": InteractionForm(),
         "means": Means.choices,
         "may_write": may_write,
+        "may_copy": request.user.has(subject_access.RIGHT),
         **forms,
     }
     return render(request, "customers/card.html", context, status=status)
