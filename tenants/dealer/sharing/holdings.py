@@ -11,7 +11,9 @@ from dealer.customers.models import Customer
 from dealer.customers.subject_access import PART, holds
 from dealer.organisation.queries import profile
 from dealer.sharing import words
+from dealer.sharing.erasing.models import Erasure
 from dealer.sharing.models import Disclosure, Reading
+from dealer.sharing.takingback.models import Withdrawal
 from exchange.models import Ledger, Payload
 
 _LEDGER = ("id", "contract", "purpose", "agreement_version", "level", "released", "withheld", "state", "event_at")
@@ -38,3 +40,5 @@ def _readings(customer: Customer) -> Iterator[dict[str, Any]]:
 
 holds(Disclosure, "", _("What was shared of you, with whom"), rows=_shared)
 holds(Reading, "", _("Who at the manufacturer looked"), rows=_readings)
+holds(Withdrawal, "customer_id", _("What was taken back of what had been shared"))
+holds(Erasure, "customer_id", _("Your requests to be erased"))

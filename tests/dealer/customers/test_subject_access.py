@@ -54,7 +54,9 @@ def wang(wall, north):
         actions.record_consent(actor=consultant, customer=person, purpose="customer_care", recipient="manufacturer")
         car = actions.register_vehicle(actor=consultant, vin=VIN, brand="XH", series="XH-HF")
         actions.set_party(actor=consultant, vehicle=car, customer=person)
-        actions.record_odometer(actor=consultant, vehicle=car, km=120, on=clock.today("UTC"), source="customer")
+        actions.record_odometer(
+            actor=consultant, vehicle=car, km=120, on=clock.today("Asia/Shanghai"), source="customer"
+        )
         actions.log_interaction(actor=consultant, customer=person, channel="phone", content="Wants #a test drive.")
         other = actions.create_customer(actor=consultant, name="李canary", phone="13800138001")
         actions.log_interaction(actor=consultant, customer=other, channel="phone", content="canary")
@@ -69,9 +71,9 @@ def leads_to_a_customer(model, seen=()):
         if column.name == "customer_id":
             return True
         related = column.related_model if isinstance(column, models.ForeignKey) else None
-        if related and related not in seen and related._meta.app_label != "accounts":
-            if leads_to_a_customer(related, (*seen, model)):
-                return True
+        ours = related and related not in seen and related._meta.app_label != "accounts"
+        if ours and leads_to_a_customer(related, (*seen, model)):
+            return True
     return False
 
 
@@ -123,7 +125,7 @@ def test_the_copy_holds_everything_in_words_and_as_data(wang, north):
 
 def test_a_reading_of_the_mileage_belongs_to_whoever_had_the_car_on_that_day(wang, north):
     consultant = north.actor("sales_consultant")
-    today = clock.today("UTC")
+    today = clock.today("Asia/Shanghai")
     with north.bound():
         reading = OdometerReading.objects.get()
         for days in (400, 2):
