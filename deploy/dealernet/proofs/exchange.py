@@ -42,8 +42,8 @@ POINTS = frozenset(
         "stop": "locked, marked, payloads dropped",
         "counts": "locked, released, noted",
         "backfill": "locked, released, noted",
-        "courier": "looked, locked, selected, inbox written, payloads written, marked, committed, receiver hinted, "
-        "watermarked",
+        "courier": "looked, locked, sealed, selected, inbox written, payloads written, marked, committed, "
+        "receiver hinted, watermarked",
         "inbox": "turn taken, selected, handled, marked, answered, committed, parked, failure noted, refusal answered",
         "handler": "row written",
         "receipt": "marked",

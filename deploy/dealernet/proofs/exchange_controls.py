@@ -65,7 +65,7 @@ def _no_dedupe(stage: Stage) -> None:
 
 
 def _carry_faulty(select: Callable[[Any, courier.Party], list[tuple[UUID, UUID]]], *, mark_first: bool) -> Any:
-    def carry(sender: courier.Party, everyone: dict[UUID, courier.Party]) -> tuple[int, set[UUID]]:
+    def carry(sender: courier.Party, everyone: dict[UUID, courier.Party]) -> tuple[int, set[UUID], bool]:
         with connection.cursor() as cursor:
             rows = select(cursor, sender)
             if mark_first:
@@ -85,7 +85,7 @@ def _carry_faulty(select: Callable[[Any, courier.Party], list[tuple[UUID, UUID]]
                 )
             if not mark_first:
                 _mark(cursor, sender, rows)
-        return len(rows), {to for _message, to in rows}
+        return len(rows), {to for _message, to in rows}, False
 
     return carry
 
@@ -154,13 +154,15 @@ def late_commit(stage: Stage, meanwhile: Callable[[], Any]) -> None:
             os.write(tell, b".")
             os.read(go, 1)
         os._exit(0)
-    os.read(told, 1)
-    stage.send(stage.network.north, uuid4())
-    meanwhile()
-    os.write(say, b".")
-    os.waitpid(child, 0)
-    for end in (told, tell, go, say):
-        os.close(end)
+    try:
+        os.read(told, 1)
+        stage.send(stage.network.north, uuid4())
+        meanwhile()
+    finally:  # or it would wait for ever
+        os.write(say, b".")
+        os.waitpid(child, 0)
+        for end in (told, tell, go, say):
+            os.close(end)
 
 
 def _no_gate(stage: Stage) -> None:
