@@ -697,12 +697,49 @@ def _bookkeeping(side: Side, living: Living) -> None:
         living["ledger_day"] = signed_days()[0].isoformat()
         living["message_owner"] = str(Ledger.objects.filter(contract="Owner").order_by("number")[0].pk)
         _export(side, living)
+        _taken_back(side, living)
+    else:
+        _asked_of_us(living)
     _parked(living)
     put_in_outbox(
         to=f"somebody@{side.slug}.example", subject=canary(side.slug, "accounts_outboxmail", "subject"), body="-"
     )
     _second_factors(side, living)  # first: whoever adds one is signed out everywhere else
     _tokens_and_sessions(side, living)
+
+
+def _taken_back(side: Side, living: Living) -> None:
+    """A question about what went earlier, and somebody whom the manufacturer asks to erase."""
+    from dealer.sharing.erasing.actions import receive_request
+    from dealer.sharing.models import Erasure, Withdrawal
+    from dealer.sharing.takingback.actions import choose
+    from kernel import clock
+    from kernel.contracts import ErasureRequest
+
+    question = Withdrawal.objects.create(
+        contract="Owner",
+        purpose="customer_care",
+        why="lowered",
+        asked_at=clock.now(),
+        decided_by_name=canary(side.slug, "sharing_withdrawal", "decided_by_name"),
+    )
+    choose(actor=side.actor("general_manager"), contract="Owner", purpose="customer_care", takes_back=True)
+    asked = ErasureRequest(
+        erasure_id=uuid4(), owner_keys=[living["customer_fresh"]], lead_ids=[], message_ids=[], place="CN"
+    )
+    receive_request(asked)
+    living |= {"withdrawal": str(question.pk), "erasure": str(Erasure.objects.get().pk)}
+
+
+def _asked_of_us(living: Living) -> None:
+    """A person who asked the manufacturer to be erased."""
+    from kernel import clock
+    from oem.privacy.models import Request
+
+    made = Request.objects.create(
+        kind="erasure", at=clock.now(), by_name=canary("portal", "privacy_request", "by_name"), settled_at=clock.now()
+    )
+    living["request"] = str(made.pk)
 
 
 def _export(side: Side, living: Living) -> None:

@@ -15,6 +15,9 @@ from kernel.errors import Missing
 from oem.leads.models import Lead
 from oem.privacy.models import Kept, Kind, Request
 
+#: A longer number is none that a lead could have.
+LONGEST_NUMBER = 18
+
 
 def requests_for(user: User) -> QuerySet[Request]:
     """Withdrawals and erasures that a person of the portal may see."""
@@ -31,6 +34,12 @@ def access_lead_for_erasing(id: UUID, user: User) -> Lead:
     if not user.has(Right.PERSONS_ERASE):
         raise Missing()
     return find(Lead.objects.all(), id)
+
+
+def lead_to_erase(number: str, user: User) -> Lead | None:
+    """The lead of a number, for those who may erase its person."""
+    may = user.has(Right.PERSONS_ERASE) and number.isascii() and number.isdigit() and len(number) < LONGEST_NUMBER
+    return Lead.objects.filter(number=int(number)).first() if may else None
 
 
 def kept_lines(request: Request) -> list[KeptLine]:

@@ -45,7 +45,11 @@ def _shown(one: Request, names: dict[str, str]) -> dict[str, Any]:
 @requires(Right.SHARING_READ)
 @require_GET
 def overview(request: HttpRequest) -> HttpResponseBase:
-    """Every request, newest first, and what is kept until when."""
+    """Every request, newest first, and what is kept until when; a lead's number leads to the erasure of its person."""
+    wanted = request.GET.get("lead", "").strip().lstrip("#")
+    lead = queries.lead_to_erase(wanted, request.user) if wanted else None
+    if lead is not None:
+        return redirect("privacy:erase", lead.pk)
     page = Paginator(queries.requests_for(request.user), PAGE).get_page(request.GET.get("page"))
     rows = list(page.object_list)
     names = _names(rows)
@@ -54,6 +58,8 @@ def overview(request: HttpRequest) -> HttpResponseBase:
         "rows": [_shown(one, names) for one in rows],
         "due": Kept.objects.filter(deleted_at=None).order_by("until").first(),
         "kept": Kept.objects.filter(deleted_at=None).count(),
+        "may_erase": request.user.has(Right.PERSONS_ERASE),
+        "unknown": wanted,
     }
     return render(request, "privacy/overview.html", context)
 
