@@ -28,7 +28,7 @@ from dealer.sales.actions import expire_leads, retell
 from dealer.sales.models import Delivery, LeadMilestone
 from dealer.sharing.actions import share_owner
 from dealer.sharing.erasing.actions import erase_again
-from dealer.sharing.models import Erasure, Withdrawal
+from dealer.sharing.models import Agreement, Erasure, Grant, Withdrawal
 from dealer.sharing.queries import wire_subject
 from dealer.warranty.models import TRANSITIONS as CLAIM_TRANSITIONS
 from dealer.warranty.models import Claim, ClaimState
@@ -219,7 +219,8 @@ SELECT receiver, subject, last FROM "{old}".exchange_subject
 ON CONFLICT (receiver, subject) DO UPDATE SET last = greatest(n.last, excluded.last)
 """
 
-#: What was denied since the backup stays denied: who left, what was revoked, withdrawn or lowered.
+#: What was denied since the backup stays denied: who left, what was revoked, withdrawn or lowered. And what both sides
+#: agreed on since stays agreed: a signature and a notice have crossed.
 _DENIALS = """
 UPDATE "{new}".accounts_user n SET is_active = false, retired_at = o.retired_at
 FROM "{old}".accounts_user o WHERE o.id = n.id AND n.is_active AND NOT o.is_active;
@@ -245,6 +246,23 @@ ON CONFLICT (role) DO UPDATE SET second_factor_from = excluded.second_factor_fro
 UPDATE "{new}".customers_consent n SET withdrawn_at = o.withdrawn_at, withdrawn_by_name = o.withdrawn_by_name,
     withdrawn_means = o.withdrawn_means, withdrawn_note = o.withdrawn_note
 FROM "{old}".customers_consent o WHERE o.id = n.id AND n.withdrawn_at IS NULL AND o.withdrawn_at IS NOT NULL;
+
+INSERT INTO "{new}".sharing_agreement ({agreement}) SELECT {agreement} FROM "{old}".sharing_agreement o
+WHERE NOT EXISTS (SELECT 1 FROM "{new}".sharing_agreement n WHERE n.id = o.id);
+
+UPDATE "{new}".sharing_agreement n SET state = o.state, signed_at = o.signed_at, signed_by_id = o.signed_by_id,
+    signed_by_name = o.signed_by_name, signed_by_role = o.signed_by_role, ends_at = o.ends_at,
+    end_reason = o.end_reason, told_at = NULL
+FROM "{old}".sharing_agreement o WHERE o.id = n.id;
+
+INSERT INTO "{new}".sharing_grant ({grant}) SELECT {grant} FROM "{old}".sharing_grant o
+WHERE NOT EXISTS (SELECT 1 FROM "{new}".sharing_grant n WHERE n.contract = o.contract AND n.purpose = o.purpose);
+
+UPDATE "{new}".sharing_grant n SET agreement_id = o.agreement_id, ceiling = o.ceiling, template = o.template,
+    required = o.required, changed_at = o.changed_at, changed_by_name = o.changed_by_name,
+    fields_denied = o.fields_denied, retention_days = o.retention_days, recipients = o.recipients
+FROM "{old}".sharing_grant o WHERE o.contract = n.contract AND o.purpose = n.purpose
+  AND o.agreement_id <> n.agreement_id;
 
 UPDATE "{new}".sharing_grant n SET ceiling = o.ceiling, template = o.template, required = o.required,
     changed_at = o.changed_at, changed_by_name = o.changed_by_name, fields_denied = o.fields_denied
@@ -350,6 +368,8 @@ def _swap(tenant: Tenant, move_id: UUID, arguments: dict[str, Any], figures: lis
                 "rank_n": _RANK.format("n"),
                 "erasure": _columns(Erasure),
                 "withdrawal": _columns(Withdrawal),
+                "agreement": _columns(Agreement),
+                "grant": _columns(Grant),
             }
             cursor.execute((_LEDGER_OF_BEFORE + ";" + _DENIALS).format(**names))
         names = {"new": living, "portal": PORTAL_SCHEMA}

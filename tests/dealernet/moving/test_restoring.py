@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -26,9 +27,16 @@ from dealer.customers.models import Consent, Customer
 from dealer.organisation import logos
 from dealer.sales.actions import accept_lead, decline_lead, record_outcome
 from dealer.sales.models import Lead, LeadMilestone, Prospect
-from dealer.sharing.actions import change_level
+from dealer.sharing import queries
+from dealer.sharing.actions import (
+    change_level,
+    end_agreement,
+    receive_agreement,
+    sign_agreement,
+    tell_what_changed,
+)
 from dealer.sharing.erasing.actions import erase_customer
-from dealer.sharing.models import Grant
+from dealer.sharing.models import Agreement, Grant
 from dealer.warranty import actions as warranty
 from dealernet.moving import backups, restoring
 from dealernet.moving.backups import Backup
@@ -40,6 +48,8 @@ from exchange.operations import verify_ledgers
 from exchange.testing import drain_exchange
 from kernel.accounts.actors import SYSTEM
 from kernel.accounts.models import Session, Token, User
+from kernel.contracts import Level
+from kernel.contracts.agreements import default_agreement
 from kernel.moving.bundles import BundleError
 from kernel.tenancy.bindings import Courier, Owner, bound
 from kernel.tenancy.models import Move, RequestState, State, Tenant
@@ -222,6 +232,27 @@ def test_what_was_denied_since_the_backup_stays_denied(lived, committed, tmp_pat
         assert Token.objects.get().revoked_at is not None
         assert not User.objects.get(role="technician").is_active
         assert User.objects.get(role="receptionist").password == "new"
+
+
+def test_what_was_signed_and_ended_since_the_backup_stays_so(lived, committed, tmp_path):
+    manager = lived.actor("general_manager")
+    path = backup(lived, tmp_path)
+    with lived.bound():
+        before = queries.current_agreement()
+        text = replace(default_agreement(), version="2031-1", terms=default_agreement().terms[:-1])
+        made = receive_agreement(actor=SYSTEM, text=text)
+        sign_agreement(actor=manager, agreement=made, ceilings={"LeadOutcome": "counts"})
+        end_agreement(actor=manager, agreement=made)
+    restore(arguments(path))
+    with lived.bound():
+        agreement = queries.current_agreement()
+        assert (agreement.version, agreement.end_reason) == ("2031-1", "dealership")
+        assert agreement.ends_at is not None
+        assert Agreement.objects.get(pk=before.pk).state == "replaced"
+        assert set(Grant.objects.values_list("agreement__version", flat=True)) == {"2031-1"}
+        assert {grant.level for grant in Grant.objects.filter(required=False)} == {Level.NOTHING}
+        # The manufacturer is told again what stands, once.
+        assert tell_what_changed() == 1
 
 
 def test_files_come_back(lived, committed, tmp_path):

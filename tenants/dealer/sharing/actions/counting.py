@@ -134,7 +134,7 @@ def send_counts(*, actor: Actor, contract: str, purpose: str, day: date) -> Ledg
         policy=Policy(
             contract="DailyCounts",
             purpose=Purpose(purpose),
-            template=Level(grant.template),
+            template=Level.NOTHING if grant.agreement.is_over(clock.now()) else Level(grant.template),
             ceiling=Level(grant.template) if grant.required else Level(grant.ceiling),
             required=grant.required,
             agreement_version=grant.agreement.version,
