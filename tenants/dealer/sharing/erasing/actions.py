@@ -106,11 +106,9 @@ def _sent(person: Person) -> list[UUID]:
 
 
 @transaction.atomic
-def erase_customer(
-    *, actor: Actor, customer: Customer, typed: str, asked: Erasure | None = None, skip: Iterable[str] = ()
-) -> Erasure:
+def erase_customer(*, actor: Actor, customer: Customer, typed: str, asked: Erasure | None = None) -> Erasure:
     """Erase a customer everywhere. `typed` is the customer's number, as a confirmation; `asked` the manufacturer's
-    question that is answered by it. `skip` leaves columns as they are: only the proof that it can fail does that.
+    question that is answered by it.
 
     Raises Conflict("not_confirmed"), Conflict("erased"), and whatever an app says that still needs the person.
     """
@@ -131,7 +129,7 @@ def erase_customer(
     _stop(person)
     messages, leads = _sent(person), sorted(person.ids["lead"])
     reached("erasing: stopped")
-    figures = erasing.erase(person, skip=frozenset(skip))
+    figures = erasing.erase(person)
     Customer.objects.filter(pk=customer.pk).update(erased_at=clock.now())
     _expire_exports(clock.now())
     reached("erasing: erased")
