@@ -170,7 +170,7 @@ def _own_a_car(dealer: Side, customer: Any, someone: Someone) -> None:
     from dealer.sales.actions import record_follow_up
     from dealer.sharing.actions import share
     from dealer.workshop import actions as workshop
-    from kernel.contracts import ServiceVisit
+    from kernel.contracts import ServiceVisit, VisitKind
 
     seller, adviser = dealer.actor("sales_manager"), dealer.actor("service_adviser")
     customers.record_consent(
@@ -201,7 +201,7 @@ def _own_a_car(dealer: Side, customer: Any, someone: Someone) -> None:
             opened_at=now,
             closed_at=now,
             odometer_km=10,
-            kind="repair",
+            kind=VisitKind.REPAIR,
             jobs=[
                 {
                     "complaint": someone.mark, "cause": someone.mark, "correction": someone.mark,
