@@ -61,7 +61,7 @@ def policies(draw: st.DrawFn, contract: type[Contract]) -> Policy:
         required=draw(st.booleans()) if purpose in REQUIRABLE else False,
         agreement_version="1",
         fields_denied=draw(denials),
-        law=draw(st.lists(law_rules(contract), max_size=2)),
+        law=tuple(draw(st.lists(law_rules(contract), max_size=2))),
     )
 
 
@@ -116,12 +116,9 @@ def narrowings(
     """The same policy and consent with one more restriction of any kind."""
     laws = law_rules(contract).map(lambda rule: (replace(told, law=(rule, *told.law)), consent))
     later_laws = law_rules(contract).map(lambda rule: (replace(told, law=(*told.law, rule)), consent))
-    lower = levels.flatmap(
-        lambda level: st.sampled_from(["template", "ceiling"]).map(
-            lambda name: (replace(told, **{name: narrower(getattr(told, name), level)}), consent)
-        )
-    )
-    kinds = [laws, later_laws, lower, st.just((told, None))]
+    lower = levels.map(lambda level: (replace(told, ceiling=narrower(told.ceiling, level)), consent))
+    asks_less = levels.map(lambda level: (replace(told, template=narrower(told.template, level)), consent))
+    kinds = [laws, later_laws, lower, asks_less, st.just((told, None))]
     if deniable(contract):
         paths = st.sampled_from(deniable(contract))
         kinds.append(paths.map(lambda path: (replace(told, fields_denied=told.fields_denied | {path}), consent)))

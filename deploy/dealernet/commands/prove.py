@@ -11,7 +11,7 @@ import time
 
 from dealernet.proofs import Result
 
-PROOFS = ("isolation", "fleet", "installation", "exchange")
+PROOFS = ("isolation", "fleet", "installation", "exchange", "policy")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +37,13 @@ def run(args: argparse.Namespace) -> int:
     wanted = args.proof or list(PROOFS)
     if len(wanted) > 1:  # each on a server of its own, and Django connects a process to one
         return max(subprocess.call([sys.executable, "-m", "dealernet", "prove", one, *_again(args)]) for one in wanted)
-    proofs = {"isolation": isolation, "fleet": fleet, "installation": installation, "exchange": exchange}
+    proofs = {
+        "isolation": isolation,
+        "fleet": fleet,
+        "installation": installation,
+        "exchange": exchange,
+        "policy": policy,
+    }
     return 0 if proofs[wanted[0]](args) else 1
 
 
@@ -107,6 +113,30 @@ def exchange(args: argparse.Namespace) -> bool:
         from dealernet.proofs.exchange import prove
 
         result = prove(server, seed=args.seed, sample=args.sample)
+    result.figures["seconds"] = round(time.monotonic() - began)
+    return _say(args, result)
+
+
+def policy(args: argparse.Namespace) -> bool:
+    """What the gate lets out, counts, tampering and erasure. A sample means fewer examples and fewer people."""
+    from dealernet.proofs.server import throw_away_server
+
+    began = time.monotonic()
+    with throw_away_server() as server:
+        import django
+
+        django.setup()
+        logging.disable(logging.ERROR)
+        from dealernet.proofs.network import World
+        from dealernet.proofs.policy import DATABASE, EXAMPLES, Stage, prove
+        from kernel.testing.network import Network
+
+        world = World(Network(host=server.host, name=DATABASE))
+        world.build()
+        world.network.reset()
+        stage = Stage(DATABASE, world.network.portal, world.network.north)
+        size = {"examples": max(100, round(EXAMPLES * args.sample)), "people": max(2, round(100 * args.sample))}
+        result = prove(seed=args.seed, stage=stage, **size)
     result.figures["seconds"] = round(time.monotonic() - began)
     return _say(args, result)
 
