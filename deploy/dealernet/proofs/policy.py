@@ -1,6 +1,7 @@
 """What the gate promises, tried on many thousands of drawn records, policies, consents and laws.
 
-Each property is a function of one drawn case that asserts; Hypothesis draws the cases from a seed. Controls are properties that are false: they must be refuted in the same run.
+Each property is a function of one drawn case that asserts; Hypothesis draws the cases from a seed. Controls are
+properties that are false: they must be refuted in the same run.
 """
 
 from __future__ import annotations
