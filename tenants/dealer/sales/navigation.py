@@ -15,7 +15,7 @@ from dealer.customers import cards
 from dealer.customers.models import Customer
 from dealer.organisation import search, today
 from dealer.organisation.queries import profile
-from dealer.sales import derive, queries
+from dealer.sales import basis, derive, queries
 from dealer.sales.models import ContractState, Lead, LeadState
 from kernel import clock
 from kernel.accounts.models import User
@@ -274,7 +274,8 @@ def wishes(customer: Customer, user: User) -> dict[str, Any] | None:
     """What a customer wanted to buy, as far as the reader may see it."""
     found = queries.prospects_of(customer, user)
     may_enter = user.has(Right.SALES_WORK) and not any(one.is_open for one in found)
-    return {"prospects": found, "may_enter": may_enter} if found or may_enter else None
+    collected = [(one, basis.of(one.lead) if one.lead else None) for one in found]
+    return {"prospects": collected, "may_enter": may_enter} if found or may_enter else None
 
 
 cards.register("sales.prospects", wishes, [Right.SALES_READ], title=_("Buying"), template="sales/_card.html", order=10)

@@ -162,7 +162,8 @@ def due_prospects(user: User, until: date) -> QuerySet[Prospect]:
 
 def prospects_of(customer: Customer, user: User) -> list[Prospect]:
     """What a customer wanted to buy and when, newest first, as far as the person may see it."""
-    return list(visible_prospects(user).filter(customer=customer).order_by("-created_at")[:20])
+    found = visible_prospects(user).filter(customer=customer).select_related("lead")
+    return list(found.order_by("-created_at")[:20])
 
 
 # -- what hangs on a prospect ------------------------------------------------------------------------

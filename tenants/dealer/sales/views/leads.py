@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
-from dealer.sales import actions, queries
+from dealer.sales import actions, basis, queries
 from dealer.sales.forms import ConsultantForm, DeclineForm
 from dealer.sales.models import Lead, LeadState
 from dealer.sales.views.common import AuditedExport, status_of
@@ -138,6 +138,7 @@ def _lead_page(request: HttpRequest, found: Lead, decline_form: DeclineForm) -> 
         assign_form = ConsultantForm(initial={"consultant": str(found.consultant_id)})
     context = {
         "lead": found,
+        "basis": basis.of(found),
         "who": who(found) or _("No name left"),
         "phone": phone(found),
         "prospect": person,
