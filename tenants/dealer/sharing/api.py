@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from dealer.sharing import actions, previews, queries, words
 from dealer.sharing.models import Agreement, For, Grant, How, LevelChange, Reading
+from exchange import explaining, outbound
 from exchange.chain import queries as chain
 from exchange.models import Ledger, LedgerState
 from kernel.accounts.roles import Right
@@ -143,13 +144,29 @@ class MessageRow(serializers.ModelSerializer[Ledger]):
 
 
 class Explained(MessageRow):
-    """A line of the ledger with the rules that decided it, in sentences, and each withheld field's reason in words."""
+    """A line of the ledger with the rules that decided it, in sentences, and each withheld field's reason in words.
+    `recomputed_level` is worked out again from the stored rules; `withheld_told` is what the manufacturer was told."""
 
+    recomputed_level = serializers.SerializerMethodField()
+    withheld_told = serializers.SerializerMethodField()
     rules = serializers.SerializerMethodField()
     withheld_in_words = serializers.SerializerMethodField()
 
     class Meta(MessageRow.Meta):
-        fields: tuple[str, ...] = (*MessageRow.Meta.fields, "rules", "withheld_in_words")
+        fields: tuple[str, ...] = (
+            *MessageRow.Meta.fields,
+            "recomputed_level",
+            "rules",
+            "withheld_in_words",
+            "withheld_told",
+        )
+
+    def get_recomputed_level(self, row: Ledger) -> str:
+        return str(explaining.level_of(row.path))
+
+    def get_withheld_told(self, row: Ledger) -> dict[str, str]:
+        """Empty for what never left."""
+        return {path: outbound.told(code) for path, code in row.withheld.items()} if row.released else {}
 
     def get_rules(self, row: Ledger) -> list[str]:
         return words.path_in_words(row.path)
