@@ -14,20 +14,20 @@ import gc
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import FunctionType
 from typing import Any
 
 import coverage
 import pytest
-from tests.mutation.fresh import settle_examples
+from tests.mutation.fresh import settle_examples, wait
 from tests.mutation.mutants import Mutant, mutants_of
 from tests.mutation.settings import RESULTS, ROOT, Result, Target, append, known, load_targets
 from tests.mutation.swapping import functions_of, swap
@@ -36,7 +36,7 @@ from tests.mutation.swapping import functions_of, swap
 PATIENCE, MORE_SECONDS = 6.0, 10.0
 #: After so many mutants each test that failed is run without any mutant.
 BATCH = 40
-FRESH_MORE_SECONDS = 40.0
+NEW_PROCESS_SECONDS = 40.0
 
 
 class NotGreen(Exception):
@@ -105,6 +105,10 @@ class Runner:
                 batch = []
         return True
 
+    def pytest_sessionfinish(self) -> None:
+        if "_starter" in vars(self):
+            self._starter.close()
+
     # -- before the mutants ----------------------------------------------------------------------------------
 
     def say(self, text: str) -> None:
@@ -154,6 +158,7 @@ class Runner:
         before = known(self.target)
         kept = {"killed", "timed out"} if self.again else {"killed", "timed out", "survived"}
         todo = [mutant for mutant in taken if mutant.id not in before or before[mutant.id].outcome not in kept]
+        todo.sort(key=lambda mutant: not mutant.in_function)  # the quick ones first
         self.say(f"{len(every)} mutants, {len(taken)} taken, {len(todo)} to try")
         return todo
 
@@ -204,7 +209,7 @@ class Runner:
                 os._exit(code)
         os.close(writing)
         limit = MORE_SECONDS + PATIENCE * sum(self.seconds[item.nodeid] for item in items)
-        status = _wait(child, limit)
+        status = wait(child, limit)
         with os.fdopen(reading, encoding="utf-8") as pipe:
             told = pipe.read() if status is not None else ""
         self._put_right(items)
@@ -225,34 +230,27 @@ class Runner:
 
     def _in_new_process(self, source: str, names: list[str]) -> tuple[str, str]:
         self._disconnect()
-        environment = dict(os.environ)
-        if self.network is not None:
-            environment["DEALERNET_TESTS_SERVER"] = self.network.host
+        told = {
+            "path": str(self.target.source),
+            "source": source,
+            "tests": names,
+            "limit": NEW_PROCESS_SECONDS + PATIENCE * sum(self.seconds[name] for name in names),
+            "environment": {} if self.network is None else {"DEALERNET_TESTS_SERVER": self.network.host},
+        }
         with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
-            told = Path(folder) / "told.json"
-            told.write_text(json.dumps({"path": str(self.target.source), "source": source, "tests": names}))
-            process = subprocess.Popen(
-                [sys.executable, "-m", "tests.mutation.fresh", str(told)],
-                cwd=ROOT,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-            limit = FRESH_MORE_SECONDS + PATIENCE * sum(self.seconds[name] for name in names)
-            try:
-                code: int | None = process.wait(limit)
-            except subprocess.TimeoutExpired:
-                code = None
-            _end_group(process.pid)
-            process.wait()
+            file = Path(folder) / "told.json"
+            file.write_text(json.dumps(told))
+            code = self._starter.ask(file)
             by = Path(folder) / "failed"
             failed = by.read_text() if by.exists() else ""
         self._put_right(None)
-        if code is None:
+        if code == "late":
             return "timed out", ""
-        return ("survived", "") if code == 0 else ("killed", failed or f"not importable ({code})")
+        return ("survived", "") if code == "0" else ("killed", failed or f"not importable ({code})")
+
+    @cached_property
+    def _starter(self) -> Starter:
+        return Starter()
 
     def _disconnect(self) -> None:
         if self.network is not None:
@@ -286,35 +284,48 @@ class Runner:
         """Run the tests that failed without any mutant, and one process with the module as it is; then write down."""
         killers = [items[name] for name in dict.fromkeys(result.by for _, result in batch) if name in items]
         self._green(self._in_child(session, None, killers)[1])
-        if any(result.by.startswith(("not importable", "the run broke")) for _, result in batch):
-            names = sorted(items, key=lambda name: self.seconds[name])[:3]
+        if "_starter" in vars(self):
+            names = sorted(items, key=lambda name: self.seconds[name])[:10]
             outcome, by = self._in_new_process(self.target.source.read_text(encoding="utf-8"), names)
             if outcome != "survived":
                 raise NotGreen(f"a new process does not run the module as it is: {outcome} {by}")
         append(self.target, [result for _, result in batch])
 
 
-def _wait(child: int, limit: float) -> int | None:
-    """The child's status; None when it had to be ended. What it started ends with it."""
-    end = time.monotonic() + limit
-    pause = 0.002
-    while time.monotonic() < end:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            _end_group(child)
-            return status
-        time.sleep(pause)
-        pause = min(pause * 1.5, 0.05)
-    _end_group(child)
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return None
+class Starter:
+    """A process that has the libraries imported and forks for every mutant that needs a new import."""
 
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.mutation.fresh"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        self._say(",".join(sorted(sys.modules)))
 
-def _end_group(leader: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(leader, signal.SIGKILL)
+    def _say(self, line: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def close(self) -> None:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def ask(self, file: Path) -> str:
+        """The exit code of the tests that the file names, or `late`."""
+        assert self.process.stdout is not None
+        self._say(str(file))
+        answer = self.process.stdout.readline().strip()
+        if not answer:
+            raise NotGreen("the process that imports mutants has ended")
+        return answer
 
 
 def main(words: list[str]) -> int:
