@@ -47,7 +47,7 @@ def daily_counts(
         return Counts(dict.fromkeys(numbers, None), None)
     if all(number >= FLOOR for number in numbers.values()):
         hidden = set()
-    elif len(hidden) < 2 or sum(numbers[key] for key in hidden) < FLOOR:
+    elif sum(numbers[key] for key in hidden) < FLOOR:  # as the only one that is hidden always is
         hidden = set(numbers)
     cells = {key: None if key in hidden else number for key, number in numbers.items()}
     return Counts(cells, numbers.total() if numbers.total() >= FLOOR else None)

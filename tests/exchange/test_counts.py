@@ -50,6 +50,10 @@ def test_rows_with_another_value_or_none_have_a_cell(row: dict[str, str | None])
     assert daily_counts(rows, "kind", keys=["0"]) == Counts({"0": 6, "other": 5}, 11)
 
 
+def test_a_key_that_reads_like_nothing_counts_no_rows_without_a_value() -> None:
+    assert daily_counts([{"kind": None}] * 5 + [{"kind": "None"}] * 6, "kind", keys=["None"]).cells["other"] == 5
+
+
 @pytest.mark.parametrize(("cells", "up_to"), [(1, 20), (2, 20), (3, 14), (4, 11)])
 def test_no_hidden_number_below_the_floor_can_be_worked_out(cells: int, up_to: int) -> None:
     """Whoever knows the rules and sees the answer still finds two possible numbers for every small one."""

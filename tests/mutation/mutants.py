@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import libcst as cst
-from libcst.metadata import MetadataWrapper, PositionProvider
+from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper, PositionProvider
 from mutmut.mutation.mutators import mutation_operators, operator_string
 
 #: Decorators that shape a class or a function: without them it cannot even be imported or called.
@@ -45,16 +45,13 @@ def mutants_of(source: str) -> list[Mutant]:
     wrapper = MetadataWrapper(cst.parse_module(source), unsafe_skip_copy=True)
     visitor = _Visitor()
     wrapper.visit(visitor)
-    tree = ast.dump(ast.parse(source))
     found: dict[str, Mutant] = {}
     times: dict[tuple[str, str, str], int] = {}
+    encoded = source.encode()
+    spans = wrapper.resolve(ByteSpanPositionProvider)
     for place, old, new in visitor.changes:
-        text = cst.ensure_type(wrapper.module.deep_replace(old, new), cst.Module).code
-        try:
-            made = ast.dump(ast.parse(text))
-        except SyntaxError:
-            continue
-        if made == tree or text in found:
+        text = _changed(wrapper.module, encoded, spans.get(old), old, new)
+        if text == source or text in found or not _is_python(text):
             continue
         was, became = _difference(source, text)
         key = (place.where, was, became)
@@ -62,6 +59,23 @@ def mutants_of(source: str) -> list[Mutant]:
         name = hashlib.sha256("\0".join((*key, str(times[key]))).encode()).hexdigest()[:10]
         found[text] = Mutant(name, place.where, was, became, place.lines, place.in_function, text)
     return list(found.values())
+
+
+def _changed(module: cst.Module, source: bytes, span: Any, old: cst.CSTNode, new: cst.CSTNode) -> str:
+    """The source with a node replaced: put in where the old one stands, if it stands there as it is written alone."""
+    if span is not None:
+        end = span.start + span.length
+        if source[span.start : end] == module.code_for_node(old).encode():
+            return (source[: span.start] + module.code_for_node(new).encode() + source[end:]).decode()
+    return cst.ensure_type(module.deep_replace(old, new), cst.Module).code
+
+
+def _is_python(text: str) -> bool:
+    try:
+        ast.parse(text)
+    except SyntaxError:
+        return False
+    return True
 
 
 def _difference(source: str, text: str) -> tuple[str, str]:

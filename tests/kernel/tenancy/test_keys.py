@@ -80,6 +80,19 @@ def test_a_running_process_learns_of_new_keys_from_its_file(monkeypatch, tmp_pat
     assert keys.holds("DEALERS"), "what the file does not name comes from the environment"
 
 
+def test_a_file_of_keys_is_read_anew_only_when_it_has_changed(monkeypatch, tmp_path):
+    file = tmp_path / "keys.json"
+    file.write_text(json.dumps({"DEALERNET_KEY_PORTAL": "one"}))
+    os.utime(file, ns=(1, 1))
+    monkeypatch.setenv("DEALERNET_KEYS_FILE", str(file))
+    before = keys.password("oem")
+    file.write_text(json.dumps({"DEALERNET_KEY_PORTAL": "two"}))
+    os.utime(file, ns=(1, 1))
+    assert keys.password("oem") == before
+    os.utime(file, ns=(2, 2))
+    assert keys.password("oem") != before
+
+
 def test_a_lasting_key_is_the_one_of_the_first_day(monkeypatch):
     first = keys.lasting("DEALERS", "pseudonyms")
     assert first == keys.derived("DEALERS", "pseudonyms")
