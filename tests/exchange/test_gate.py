@@ -364,6 +364,28 @@ def test_times_without_zone_are_errors() -> None:
 
 
 @pytest.mark.parametrize(
+    ("moment", "holds"),
+    [
+        (datetime(2026, 3, 4, 9, 59, 59, tzinfo=UTC), False),
+        (datetime(2026, 3, 4, 10, tzinfo=UTC), True),
+        (datetime(2026, 3, 7, 11, 59, 59, tzinfo=UTC), True),
+        (datetime(2026, 3, 7, 12, tzinfo=UTC), False),
+    ],
+)
+def test_a_law_begins_with_its_first_day_anywhere_and_ends_with_its_last(moment: datetime, holds: bool) -> None:
+    days = {"valid_from": date(2026, 3, 5), "valid_until": date(2026, 3, 6)}
+    rule = LawRule(**LAW | days, effect="forbid_purpose")
+    assert rule.applies(Owner.spec, Purpose.CUSTOMER_CARE, moment) is holds
+
+
+def test_a_consent_may_name_its_purpose_as_it_is_stored() -> None:
+    stored = replace(CONSENT, purpose="customer_care")  # type: ignore[arg-type]  # what a database gives
+    assert stored.lacks(Purpose.CUSTOMER_CARE, MANUFACTURER, AT) is None
+    with pytest.raises(ValueError, match="fun"):
+        replace(CONSENT, purpose="fun")  # type: ignore[arg-type]  # what a database must not give
+
+
+@pytest.mark.parametrize(
     ("changes", "problem"),
     [
         ({"contract": "Gossip"}, "no contract 'Gossip'"),
@@ -398,6 +420,9 @@ def test_exactly_the_requirable_purposes_can_be_required(purpose: str) -> None:
         ({"effect": "cap_level"}, "caps the level"),
         ({"effect": "forbid_purpose", "cap": "counts"}, "caps the level"),
         ({"effect": "forbid_everything"}, "forbid_everything"),
+        ({"effect": "forbid_purpose", "purpose": "fun"}, "fun"),
+        ({"effect": "forbid_field", "field_class": "gossip"}, "gossip"),
+        ({"effect": "cap_level", "cap": "some"}, "some"),
     ],
 )
 def test_a_law_rule_that_says_too_little_or_too_much_cannot_be_made(changes: dict[str, Any], problem: str) -> None:

@@ -30,6 +30,30 @@ def test_every_binding_has_its_own_login_and_path(wall, portal, north):
     assert who() == ("frontdesk", "{public}")
 
 
+def test_the_connection_names_the_schema_of_the_binding(wall, north):
+    with north.bound():
+        assert connection.schema_name == north.schema
+    assert connection.schema_name == "public"
+
+
+def test_in_the_product_a_transaction_never_spans_two_logins(committed, north):
+    with transaction.atomic(), pytest.raises(WallError, match="a transaction of Unbound"), north.bound():
+        pass
+    with north.bound():
+        assert who()[0] == north.schema
+
+
+def test_a_connection_of_the_owner_that_is_used_again_works_in_the_next_schema(committed, north, south):
+    pool.clear()
+    seen = []
+    for schema in (north.schema, south.schema):
+        with bound(Owner(schema)), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            seen.append(cursor.fetchone()[0])
+            assert who() == ("owner", f"{{{schema},public}}")
+    assert seen[0] == seen[1]
+
+
 def test_the_switches_of_django_tenants_do_not_open_another_schema(wall, north, south):
     other = Tenant.objects.get(slug="south")
     with north.bound():
