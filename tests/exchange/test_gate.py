@@ -378,6 +378,27 @@ def test_a_law_begins_with_its_first_day_anywhere_and_ends_with_its_last(moment:
     assert rule.applies(Owner.spec, Purpose.CUSTOMER_CARE, moment) is holds
 
 
+def test_a_policy_is_one_value_however_its_parts_were_stored() -> None:
+    rule = LawRule(**LAW, effect="forbid_purpose")
+    stored = policy(fields_denied=["email", "email"], law=[rule])
+    assert stored == policy(fields_denied=frozenset({"email"}), law=(rule,))
+    assert len({stored, policy(fields_denied={"email"}, law=(rule,))}) == 1
+
+
+def test_a_step_is_stored_as_plain_text_and_read_strictly() -> None:
+    stored = Step(StepCode.CEILING, {}, Level.COUNTS, Reason.CEILING).to_json()
+    assert [type(stored[key]) for key in ("code", "cap", "reason")] == [str, str, str]
+    assert Step.from_json(stored).reason is Reason.CEILING
+    with pytest.raises(ValueError, match="because"):
+        Step.from_json(stored | {"reason": "because"})
+
+
+def test_what_a_rule_does_not_say_is_a_dash_in_its_sentence() -> None:
+    step = Step(StepCode.LAW_PURPOSE, {"pack": "CN", "version": None, "article": "art. 23"})
+    with translation.override("en"):
+        assert step.explain() == "CN –, art. 23 forbids this purpose."
+
+
 def test_a_consent_may_name_its_purpose_as_it_is_stored() -> None:
     stored = replace(CONSENT, purpose="customer_care")  # type: ignore[arg-type]  # what a database gives
     assert stored.lacks(Purpose.CUSTOMER_CARE, MANUFACTURER, AT) is None

@@ -47,10 +47,57 @@ def test_a_connection_of_the_owner_that_is_used_again_works_in_the_next_schema(c
     pool.clear()
     seen = []
     for schema in (north.schema, south.schema):
-        with bound(Owner(schema)), connection.cursor() as cursor:
-            cursor.execute("SELECT pg_backend_pid()")
-            seen.append(cursor.fetchone()[0])
+        with bound(Owner(schema)):
+            seen.append(pid())
             assert who() == ("owner", f"{{{schema},public}}")
+    assert seen[0] == seen[1]
+
+
+def pid() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return cursor.fetchone()[0]
+
+
+def test_a_connection_that_is_given_back_serves_whoever_asks_next(committed):
+    pool.clear()
+    before = pid()
+    connection.give_back()
+    assert connection.connection is None
+    assert not connection.in_atomic_block
+    assert len(pool) == 1
+    assert pid() == before
+
+
+def test_nothing_is_given_back_within_a_transaction(committed):
+    with transaction.atomic():
+        before = connection.connection
+        connection.give_back()
+        assert connection.connection is before
+        assert connection.in_atomic_block
+
+
+def test_nothing_is_given_back_under_test(wall):
+    pid()
+    before = connection.connection
+    connection.give_back()
+    assert connection.connection is before
+
+
+def test_long_results_are_read_through_a_cursor_of_the_server(wall, north):
+    with north.bound(), connection.chunked_cursor() as cursor:
+        assert cursor.cursor.name
+
+
+@pytest.mark.parametrize("binding", [Portal(), Owner("oem")])
+def test_under_test_connections_are_kept_for_the_next_test(committed, binding):
+    pool.clear()
+    seen = []
+    for _ in range(2):
+        connection.begin_rollback_mode()
+        with bound(binding):
+            seen.append(pid())
+        connection.end_rollback_mode()
     assert seen[0] == seen[1]
 
 
@@ -119,8 +166,7 @@ def test_a_connection_that_sees_many_schemas_does_not_live_for_ever(committed, m
     pool.clear()
     seen = []
     for _ in range(4):
-        with bound(binding), connection.cursor() as cursor:
-            cursor.execute("SELECT pg_backend_pid()")
-            seen.append(cursor.fetchone()[0])
+        with bound(binding):
+            seen.append(pid())
     assert seen[0] == seen[1] == seen[2]
     assert (seen[3] == seen[0]) == kept
