@@ -378,6 +378,72 @@ def test_a_law_begins_with_its_first_day_anywhere_and_ends_with_its_last(moment:
     assert rule.applies(Owner.spec, Purpose.CUSTOMER_CARE, moment) is holds
 
 
+def test_a_decision_says_what_it_is_about() -> None:
+    decision = ask(purpose="customer_care", agreement_version="7")
+    assert (decision.contract, decision.version) == ("Owner", Owner.spec.version)
+    assert (decision.purpose, decision.recipient) == (Purpose.CUSTOMER_CARE, MANUFACTURER)
+    assert (decision.agreement_version, decision.at) == ("7", AT)
+
+
+def test_the_path_keeps_what_each_rule_was_given() -> None:
+    law = LawRule(**LAW | {"source": "npc.gov.cn"}, effect="require_consent")
+    cited = {"pack": "CN", "version": "1", "article": "art. 23", "source": "npc.gov.cn"}
+    consent = replace(CONSENT, purpose="sale_and_delivery", expires_at=AT + timedelta(days=1))
+    changes = {"purpose": "sale_and_delivery", "required": True, "ceiling": "counts", "law": (law,)}
+    signed = {"agreement_version": "1", "purpose": "sale_and_delivery"}
+    assert [(step.code, step.inputs, step.cap, step.reason) for step in ask(SALE, consent, **changes).path] == [
+        ("template", signed, Level.FULL, Reason.TEMPLATE),
+        ("required", signed | {"ceiling": "counts"}, Level.FULL, None),
+        ("law_consent", cited, Level.FULL, None),
+        (
+            "consent_valid",
+            {
+                "purpose": "sale_and_delivery",
+                "recipient": "manufacturer",
+                "at": "2026-03-04T12:00:00+00:00",
+                "text_version": "2026-01",
+                "given_on": "2026-02-02",
+                "given_at": "2026-02-02T12:00:00+00:00",
+                "expires_at": "2026-03-05T12:00:00+00:00",
+                "withdrawn_at": None,
+            },
+            Level.FULL,
+            None,
+        ),
+    ]
+    withdrawn = replace(consent, withdrawn_at=AT)
+    missing = ask(SALE, withdrawn, **changes).path[-1]
+    assert (missing.code, missing.cap, missing.reason) == ("consent_missing", "pseudonymous", "consent_withdrawn")
+    assert missing.inputs["withdrawn_at"] == "2026-03-04T12:00:00+00:00"
+    none = ask(SALE, None, **changes).path[-1]
+    assert (none.code, none.cap, none.reason) == ("consent_missing", "pseudonymous", "no_consent")
+    assert none.inputs == {
+        "purpose": "sale_and_delivery",
+        "recipient": "manufacturer",
+        "at": "2026-03-04T12:00:00+00:00",
+    }
+
+
+def test_the_path_names_the_fields_that_a_rule_keeps_back() -> None:
+    cited = {"pack": "CN", "version": "1", "article": "art. 23", "source": ""}
+    law = (
+        LawRule(**LAW, effect="forbid_field", field_class="contact"),
+        LawRule(**LAW, effect="forbid_field", field="version"),
+        LawRule(**LAW, effect="cap_level", cap="pseudonymous"),
+        LawRule(**LAW, effect="forbid_purpose"),
+        LawRule(**LAW, effect="forbid_field", field="jobs[].cause"),  # Owner has none
+    )
+    path = ask(law=law, fields_denied={"sex", "birthday"}, purpose="customer_care").path[3:]
+    assert [(step.code, step.inputs, step.cap, step.reason) for step in path] == [
+        ("law_field", cited | {"fields": "phone, email, district, address"}, Level.FULL, None),
+        ("law_field", cited | {"fields": "version"}, Level.FULL, None),
+        ("law_record", cited | {"fields": "version"}, Level.NOTHING, Reason.LAW_FIELD),
+        ("law_level", cited, Level.PSEUDONYMOUS, Reason.LAW_LEVEL),
+        ("law_purpose", cited, Level.NOTHING, Reason.LAW_PURPOSE),
+        ("fields_denied", {"fields": "birthday, sex"}, Level.FULL, None),
+    ]
+
+
 def test_a_policy_is_one_value_however_its_parts_were_stored() -> None:
     rule = LawRule(**LAW, effect="forbid_purpose")
     stored = policy(fields_denied=["email", "email"], law=[rule])
