@@ -14,6 +14,7 @@ from kernel.tenancy.models import State, Tenant
     [
         ("north.localhost", "north.localhost"),
         ("North.LOCALHOST:8000", "north.localhost"),
+        ("north.localhost:65535", "north.localhost"),
         ("north.localhost:", None),
         ("north.localhost:+80", None),
         ("north.localhost:८०", None),
@@ -23,7 +24,8 @@ from kernel.tenancy.models import State, Tenant
         ("north.localhost\n", None),
         ("北.localhost", None),
         ("[::1]:8000", None),
-        (".".join(["a" * 50] * 5), None),
+        (".".join(["a" * 49] * 5 + ["a" * 3]), ".".join(["a" * 49] * 5 + ["a" * 3])),  # 253, the longest name of DNS
+        (".".join(["a" * 49] * 5 + ["a" * 4]), None),
         ("", None),
     ],
 )
@@ -47,6 +49,12 @@ def test_what_is_remembered_runs_out(committed, north, monkeypatch):
     with bound(Owner()):
         Tenant.objects.filter(id=north.id).update(state=State.RETIRED)
     assert directory.member_at(north.host) is None
+
+
+def test_several_hosts_are_remembered_at_once(wall, north, south, django_assert_num_queries):
+    found = [directory.member_at(side.host) for side in (north, south)]
+    with django_assert_num_queries(0):
+        assert [directory.member_at(side.host) for side in (north, south)] == found
 
 
 def test_made_up_hosts_do_not_fill_the_memory(wall, portal, monkeypatch):
