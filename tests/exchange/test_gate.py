@@ -260,6 +260,23 @@ def test_a_denied_list_stays_as_a_whole_and_so_do_its_keys() -> None:
     assert decision.explain_field("jobs[].complaint") == "The agreement keeps this field back."
 
 
+def test_what_stays_beside_a_denied_list_stays_too() -> None:
+    """The keys of a list that stays say nothing more; the fields after it still do."""
+    decision = ask(VISIT, fields_denied={"jobs", "jobs[].cause", "labour_total", "parts_total", "currency"})
+    assert decision.withheld.keys() == {"jobs", "labour_total", "parts_total", "currency"}
+    law = tuple(LawRule(**LAW, effect="forbid_field", field=name) for name in ("jobs", "labour_total", "parts_total"))
+    assert ask(VISIT, law=law).withheld.keys() == {"jobs", "labour_total", "parts_total"}
+
+
+@pytest.mark.parametrize(("purpose", "stays"), [("customer_care", True), ("marketing", False)])
+def test_law_forbids_a_field_for_one_purpose_alone(purpose: str, stays: bool) -> None:
+    decision = ask(
+        purpose="customer_care", law=(LawRule(**LAW, effect="forbid_field", field="phone", purpose=purpose),)
+    )
+    assert ("phone" in decision.withheld) is stays
+    assert ("phone" in decision.released) is not stays
+
+
 def test_law_forbids_a_field_by_path_and_fields_by_class() -> None:
     by_path = ask(law=(LawRule(**LAW, effect="forbid_field", field="birthday"),))
     assert by_path.withheld == {"birthday": Reason.LAW_FIELD}
@@ -429,15 +446,19 @@ def test_the_path_names_the_fields_that_a_rule_keeps_back() -> None:
     law = (
         LawRule(**LAW, effect="forbid_field", field_class="contact"),
         LawRule(**LAW, effect="forbid_field", field="version"),
+        LawRule(**LAW, effect="forbid_field", field_class="reference"),
         LawRule(**LAW, effect="cap_level", cap="pseudonymous"),
         LawRule(**LAW, effect="forbid_purpose"),
         LawRule(**LAW, effect="forbid_field", field="jobs[].cause"),  # Owner has none
     )
+    references = "version, consent_version"
     path = ask(law=law, fields_denied={"sex", "birthday"}, purpose="customer_care").path[3:]
     assert [(step.code, step.inputs, step.cap, step.reason) for step in path] == [
         ("law_field", cited | {"fields": "phone, email, district, address"}, Level.FULL, None),
         ("law_field", cited | {"fields": "version"}, Level.FULL, None),
         ("law_record", cited | {"fields": "version"}, Level.NOTHING, Reason.LAW_FIELD),
+        ("law_field", cited | {"fields": references}, Level.FULL, None),
+        ("law_record", cited | {"fields": references}, Level.NOTHING, Reason.LAW_FIELD),
         ("law_level", cited, Level.PSEUDONYMOUS, Reason.LAW_LEVEL),
         ("law_purpose", cited, Level.NOTHING, Reason.LAW_PURPOSE),
         ("fields_denied", {"fields": "birthday, sex"}, Level.FULL, None),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import pytest
 
-from kernel.tenancy import directory
+from kernel.tenancy import directory, rendering
 from kernel.tenancy.bindings import Owner, bound
-from kernel.tenancy.models import State, Tenant
+from kernel.tenancy.limits import Use
+from kernel.tenancy.models import Domain, Limits, State, Tenant, Usage
 
 
 @pytest.mark.parametrize(
@@ -49,6 +53,32 @@ def test_what_is_remembered_runs_out(committed, north, monkeypatch):
     with bound(Owner()):
         Tenant.objects.filter(id=north.id).update(state=State.RETIRED)
     assert directory.member_at(north.host) is None
+
+
+MEASURED = datetime(2026, 3, 4, 12, tzinfo=UTC)
+
+
+def test_a_member_is_told_whole(committed, north):
+    plain = directory.member_at(north.host)
+    assert (plain.name, plain.usage, plain.primary, plain.fenced) == ("Northstar Auto", None, "", False)
+    with bound(Owner()):
+        tenant = Tenant.objects.get(id=north.id)
+        Domain.objects.create(tenant=tenant, domain="old.example", is_primary=False)
+        Usage.objects.create(tenant=tenant, table_bytes=1, file_bytes=2, measured_at=MEASURED)
+        Limits.objects.create(tenant=tenant, storage_mb=77)
+        Tenant.objects.filter(id=north.id).update(fenced_by=rendering.wanted(rendering.DEALERSHIP))
+    directory.forget()
+    found = directory.member_at("old.example")
+    assert (found.primary, found.fenced, found.usage) == (north.host, True, Use(1, 2, MEASURED))
+    assert found.limits == replace(plain.limits, storage_mb=77)
+    assert directory.member_at(north.host).primary == ""
+    assert directory.is_fenced(north.id)
+
+
+def test_a_member_without_a_main_address_has_none(committed, north):
+    with bound(Owner()):
+        Domain.objects.filter(tenant_id=north.id).update(is_primary=False)
+    assert directory.member_at(north.host).primary == ""
 
 
 def test_several_hosts_are_remembered_at_once(wall, north, south, django_assert_num_queries):
