@@ -365,8 +365,8 @@ def _delete_kept_of(request_id: UUID, actor: Actor) -> int:
         groups[row.dealership, row.contract].append(row.record)
     for (dealership, contract), records in groups.items():
         taker = taker_of(contract)
-        if taker is not None:
-            taker.delete(dealership, records)
+        assert taker is not None, "only what a taker found is kept"
+        taker.delete(dealership, records)
     Kept.objects.filter(id__in=[row.pk for row in due]).update(deleted_at=clock.now())
     _close(request, request.records + len(due), list(request.kept.filter(deleted_at=None)))
     if due:

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 from tests.dealer.sales.makers import car, offer
+from tests.dealer.sharing.test_taking_back import visit_of
 from tests.service import car_of, order_of, warranty_repair
 
 from dealer.customers import actions as customers
@@ -33,6 +34,8 @@ from kernel.contracts import ErasureReceipt, ErasureRequest, Purpose
 from kernel.contracts import Owner as OwnerContract
 from kernel.errors import Conflict, Forbidden, IllegalTransition, Invalid
 from kernel.idempotency.models import StoredAnswer
+from kernel.testing.clocks import at
+from oem.aftersales.models import ServiceVisit as PortalVisit
 from oem.leads.actions import route_by_hand, take_in_lead
 from oem.leads.models import Event, RawBytes
 from oem.leads.models import Lead as PortalLead
@@ -440,3 +443,53 @@ def test_a_dealership_erases_nothing_of_another(people, south, portal):
                 ErasureReceipt(erasure_id=uuid4(), at=clock.now(), outcome="done", records=0, kept=[]),
                 dealership=south.id,
             )
+
+
+def test_a_law_whose_time_is_over_keeps_nothing_and_an_answer_names_what_is_kept(committed, north, portal, manager):
+    with north.bound():
+        order, _claim = warranty_repair(north)
+        person = order.customer
+        erasing.receive_request(
+            ErasureRequest(erasure_id=uuid4(), owner_keys=[str(person.pk)], lead_ids=[], message_ids=[], place="CN")
+        )
+        now = erasing.kept_by_law(erasing.person_of(person.pk))
+        with at(clock.now() + timedelta(days=5000)):
+            assert erasing.kept_by_law(erasing.person_of(person.pk)) == []
+        question = Erasure.objects.get()
+        erase(north, manager, person, asked=question)
+        said = Payload.objects.get(id=Ledger.objects.filter(contract="ErasureReceipt").first().id).body
+        assert [line["law"] for line in said["kept"]] == [line["law"] for line in now] != []
+        assert erasing._finish(question.pk, clock.now()) == 1
+        assert erasing._finish(question.pk, clock.now()) == 0
+
+
+def test_the_manufacturer_is_answered_when_all_its_customers_are_decided(people, north, manager):
+    with north.bound():
+        keys = [str(person.pk) for person in people]
+        erasing.receive_request(
+            ErasureRequest(erasure_id=uuid4(), owner_keys=keys, lead_ids=[], message_ids=[], place="CN")
+        )
+        first, second = Erasure.objects.order_by("customer_number")
+        erasing.decline(actor=manager, erasure=first, reason="仍在保修")
+        assert Ledger.objects.filter(contract="ErasureReceipt").count() == 1
+        erasing.decline(actor=manager, erasure=second, reason="仍在保修")
+        assert Ledger.objects.filter(contract="ErasureReceipt").count() == 2
+
+
+def test_visits_of_an_erased_person_go_and_the_request_is_done_once(people, north, portal, manager, consultant):
+    person = people[0]
+    with north.bound():
+        sharing.change_level(actor=manager, contract="ServiceVisit", purpose=Purpose.ANALYTICS, level="full")
+        vehicle = person.ownerships.get().vehicle
+        sharing.share(visit_of(vehicle), subject=vehicle.pk, customer=person, actor=consultant, event_at=clock.now())
+    drain_exchange()
+    with portal.bound():
+        assert PortalVisit.objects.count() == 1
+    with north.bound():
+        row = erase(north, manager, person)
+    drain_exchange()
+    with portal.bound():
+        assert not PortalVisit.objects.exists()
+        asked = ErasureRequest(erasure_id=row.pk, owner_keys=[], lead_ids=[], message_ids=[], place="CN")
+        assert privacy.erase_for(asked, dealership=north.id, message=uuid4()).pk == row.pk
+        assert Request.objects.count() == 1

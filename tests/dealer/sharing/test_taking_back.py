@@ -15,6 +15,7 @@ from dealer.sharing.takingback import actions as taking_back
 from exchange import inbox
 from exchange.models import Inbox, InboxPayload, Ledger
 from exchange.operations import reconcile
+from exchange.takingback import takes_back
 from exchange.testing import drain_exchange
 from kernel import clock
 from kernel.accounts.actors import SYSTEM
@@ -347,3 +348,14 @@ def test_the_system_may_decide_for_a_dealership_that_leaves(shared, north):
         actions.end_sharing(actor=SYSTEM, note="")
         row = Withdrawal.objects.get(contract="Owner")
         assert taking_back.take_back(actor=SYSTEM, withdrawal=row).levels == [Level.PSEUDONYMOUS, Level.FULL]
+
+
+def test_only_what_happened_before_a_time_and_a_contract_is_taken_back_in_one_way(shared, north, portal):
+    with portal.bound():
+        asked = Asked(
+            withdrawal_id=uuid4(), contract="Owner", levels=["full"], place="CN", until=clock.now() - timedelta(days=9)
+        )
+        assert privacy.take_back(asked, dealership=north.id, purpose=CARE, message=uuid4()).messages == 0
+        assert privacy._delete_kept_of(asked.withdrawal_id, SYSTEM) == 0
+    with pytest.raises(RuntimeError, match="two ways"):
+        takes_back("Owner")(object)

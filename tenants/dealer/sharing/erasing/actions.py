@@ -223,8 +223,8 @@ def _finish(id: UUID, now: datetime) -> int:
     person = person_of(row.customer_id)
     _stop(person)
     erasing.erase(person)
-    if row.decided_at is not None:
-        _expire_exports(row.decided_at)
+    assert row.decided_at is not None
+    _expire_exports(row.decided_at)
     row.swept_at = now
     row.save(update_fields=["swept_at"])
     return 1

@@ -180,10 +180,10 @@ def note_receipt(receipt: WithdrawalReceipt) -> Withdrawal:
     row.receipts = sorted([*row.receipts, said], key=lambda one: one["at"])
     row.save(update_fields=["state", "receipts"])
     mine = Q(contract=row.contract, purpose=row.purpose, level__in=row.levels)
-    sent = Ledger.objects.filter(pk=row.ledger_id or UUID(int=0)).values_list("number", flat=True).first()
     if row.messages is not None:
         mine &= Q(id__in=row.messages)
-    elif sent is not None:
-        mine &= Q(number__lt=sent)
+    else:
+        assert row.ledger_id is not None
+        mine &= Q(number__lt=Ledger.objects.get(pk=row.ledger_id).number)
     Ledger.objects.filter(mine, seq__isnull=False).exclude(state="stopped").update(reason=WITHDRAWN)
     return row
