@@ -11,6 +11,7 @@ import pytest
 from tests.dealer.sharing.test_actions import another_version, new_owner, set_level
 
 from dealer.sharing import actions, queries
+from dealer.sharing.actions.ending import end_by
 from dealer.sharing.models import Agreement, AgreementState, EndReason, Grant, LevelChange
 from dealer.sharing.tasks import tend_agreements
 from exchange.handlers import Refuse
@@ -423,3 +424,44 @@ def test_what_ended_meanwhile_is_not_ended_again(at_north, manager):
     from dealer.sharing.actions.ending import _end
 
     assert _end(queries.current_agreement().pk) is False
+
+
+def test_a_built_in_version_that_waits_ends_nothing_until_the_notice_is_taken_back(at_north, manager):
+    start = clock.now()
+    with at(start):
+        actions.receive_agreement(actor=manager, text=another_version())
+        actions.end_agreement(actor=manager, agreement=queries.current_agreement())
+        kept = actions.keep_agreement(actor=manager, agreement=queries.current_agreement())
+    assert (kept.ends_at, kept.end_reason) == (None, None)
+
+
+def test_without_a_day_of_its_own_a_later_version_ends_the_one_before_by_its_notice(at_north):
+    made = actions.receive_proposal(proposal(later()))
+    made.valid_from = None
+    assert end_by(queries.current_agreement(), made) == made.received_at + 90 * DAY
+
+
+def test_a_proposal_taken_back_with_nothing_in_force_only_goes(at_north):
+    actions.end_sharing(actor=at_north.actor("general_manager"), note="test")
+    message = proposal(later())
+    made = actions.receive_proposal(message)
+    actions.take_back_proposal(proposal(later(), step="withdrawn", proposal_id=message.proposal_id))
+    made.refresh_from_db()
+    assert made.state == AgreementState.WITHDRAWN
+    assert told() == []
+
+
+def test_a_version_that_is_known_is_laid_down_once(at_north, manager):
+    first = actions.receive_agreement(actor=manager, text=another_version())
+    assert actions.receive_agreement(actor=manager, text=another_version()) == first
+
+
+def test_counts_stop_with_the_agreement_too(at_north, manager):
+    start = clock.now()
+    set_level(manager, "counts")
+    before = Ledger.objects.filter(contract="DailyCounts", state=LedgerState.RECORDED).count()
+    with at(start):
+        actions.receive_proposal(proposal(later()))
+    with at(start + 95 * DAY):
+        actions.send_due_counts()
+    assert Ledger.objects.filter(contract="DailyCounts", state=LedgerState.RECORDED).count() == before
