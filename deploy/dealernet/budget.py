@@ -75,7 +75,7 @@ def rows(given: Mapping[str, str]) -> list[Row]:
             if tier == "portal":
                 each = min(each, PORTAL_LOGINS * own)
             found.append(Row(process, count, each, {"frontdesk": own, login: own}))
-    found.append(Row("courier", 1, 1, {"courier": 1}))
+    found.append(Row("courier", 1, 2, {"courier": 2}))  # one carries, one checks ledgers
     found.append(Row("steward", 1, 2, {"owner": 2}))
     found.append(Row("commands", 1, COMMANDS, {}))
     return found

@@ -397,9 +397,12 @@ class OneMessage(ApiView):
 
 
 class HeadsAnswer(serializers.Serializer[Any]):
-    """The days of which there is a signed head of this ledger, newest first."""
+    """The days of which there is a signed head of this ledger, newest first; when the whole was checked last, and
+    what was found (empty when it is whole). Both are null before the first check."""
 
     days = serializers.ListField(child=serializers.DateField())
+    checked_at = serializers.DateTimeField(allow_null=True)
+    findings = serializers.ListField(child=serializers.DictField(), allow_null=True)
 
 
 class SignedHeads(ApiView):
@@ -408,9 +411,11 @@ class SignedHeads(ApiView):
     required: ClassVar = {"GET": Right.SHARING_READ}
     scope = "sharing"
 
-    @extend_schema(responses=HeadsAnswer)
+    @extend_schema(operation_id="sharing_ledger_heads_list", responses=HeadsAnswer)
     def get(self, request: Request) -> Response:
-        return Response(HeadsAnswer({"days": chain.signed_days()}).data)
+        check = chain.last_check()
+        said = {"checked_at": check and check.finished_at, "findings": check and check.findings}
+        return Response(HeadsAnswer({"days": chain.signed_days(), **said}).data)
 
 
 class OneSignedHead(ApiView):

@@ -71,8 +71,10 @@ def signed_day(side):
 
 
 def test_before_the_first_check_the_page_says_when_it_comes(wall, north):
-    page = speaking(north, "general_manager", "en").get("/sharing/ledger/").content.decode()
-    assert "follows within a day" in page
+    client = speaking(north, "general_manager", "en")
+    assert "follows within a day" in client.get("/sharing/ledger/").content.decode()
+    heads = client.get("/api/v1/sharing/ledger/heads").json()
+    assert heads == {"days": [], "checked_at": None, "findings": None}
 
 
 def test_the_page_says_that_somebody_changed_the_ledger(sealed, committed):
@@ -155,7 +157,9 @@ def test_the_signed_file_of_a_day_is_downloaded(sealed):
     assert answer["Content-Disposition"] == f'attachment; filename="ledger-north-{day}.txt"'
     said = signing.read(answer.content.decode(), key=signing.public_key())
     assert (said.member, said.day, said.place) == (sealed.id, day, 2)
-    assert client.get("/api/v1/sharing/ledger/heads").json() == {"days": [str(day)]}
+    heads = client.get("/api/v1/sharing/ledger/heads").json()
+    assert (heads["days"], heads["findings"]) == ([str(day)], [])
+    assert heads["checked_at"] is not None
     assert client.get(f"/api/v1/sharing/ledger/heads/{day}").content == answer.content
     for missing in ("2001-01-01", "nothing"):
         assert client.get(f"/sharing/ledger/heads/{missing}/").status_code == 404
