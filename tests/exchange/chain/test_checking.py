@@ -46,7 +46,7 @@ def test_the_loop_goes_on_after_a_failure_and_ends_when_told(chained, north, mon
 
     monkeypatch.setattr(checking, "check_what_is_due", broken)
     ended = threading.Event()
-    loop = threading.Thread(target=checking.run_forever, args=[lambda: len(tries) > 1], kwargs={"look_every": 0.01})
+    loop = threading.Thread(target=checking.run_forever, args=[lambda: len(tries) > 1], kwargs={"look_every": 0.3})
     loop.start()
     loop.join(timeout=30)
     ended.set()
