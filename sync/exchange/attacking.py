@@ -103,10 +103,10 @@ def _days_near(day: Day, one: tuple[int, int]) -> Iterator[Day]:
         yield from _with(day, {one: step})
     for step, other in product(steps, others):
         yield from _with(day, {one: step, other: -step})
-    for other in others:
-        exchanged = day[other[0]].numbers[other[1]] - day[one[0]].numbers[one[1]]
-        if exchanged:
-            yield from _with(day, {one: exchanged, other: -exchanged})
+    mine = day[one[0]].numbers[one[1]]
+    differing = [(other, n - mine) for other in others if (n := day[other[0]].numbers[other[1]]) != mine]
+    for other, exchanged in differing:
+        yield from _with(day, {one: exchanged, other: -exchanged})
 
 
 def _with(day: Day, changes: dict[tuple[int, int], int]) -> Iterator[Day]:

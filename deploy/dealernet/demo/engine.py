@@ -30,7 +30,7 @@ from django.db import connection, transaction
 from django.db.transaction import TransactionManagementError
 from django.utils import translation
 
-from dealer.sharing.actions import send_due_counts
+from dealer.sharing.actions import give_figures, send_due_counts
 from dealernet.demo.times import LOCAL, chance
 from exchange import courier, inbox
 from kernel import clock
@@ -44,6 +44,7 @@ from kernel.reference.models import Variant
 from kernel.reference.queries import catalogue
 from kernel.tenancy.bindings import MANUFACTURER_ID, Courier, Dealer, Portal, bound
 from kernel.tenancy.models import Kind, Tenant
+from oem.insight.actions import count_month
 
 PORTAL = "portal"
 DAYS = 730
@@ -51,6 +52,8 @@ DAYS = 730
 WINDOW_DAYS = 212
 #: Seconds after which others get their turn between two steps of the background's work.
 LONGEST_TURN = 0.4
+#: Days of a month on which the figures of the one before are given, and counted by the manufacturer.
+GIVEN_ON, COUNTED_ON = 3, 8
 _PERMIT = clock.allow_history()
 
 
@@ -288,13 +291,21 @@ class World:
             return step.act()
 
     def _end_of(self, day: date, last: datetime) -> None:
-        """What the night brings: messages cross, and once a week the counts of the days that are over."""
+        """What the night brings: messages cross, once a week the counts of the days that are over, and once a month the
+        figures for the comparison, which the manufacturer counts a week later."""
         night = datetime(day.year, day.month, day.day, 23, 30, tzinfo=LOCAL)
         at = min(max(night, last), self.today)
         if day.weekday() == 6 and at < self.today:
             for side in self.dealers:
                 with bound(side.binding), clock.history(at, _PERMIT), coming_from(Origin.DEMO):
                     send_due_counts()
+        if day.day == GIVEN_ON and at < self.today:
+            for side in self.dealers:
+                with bound(side.binding), clock.history(at, _PERMIT), coming_from(Origin.DEMO):
+                    give_figures()
+        if day.day == COUNTED_ON and at < self.today:
+            with bound(self.sides[PORTAL].binding), clock.history(at, _PERMIT), coming_from(Origin.DEMO):
+                count_month()
         self.exchange(at)
 
     def exchange_now(self) -> None:

@@ -43,8 +43,8 @@ PATIENCE = 90.0
 
 #: What each dealership shares where the agreement leaves it the choice.
 LEVELS = {
-    "north": {"Owner": "full", "ServiceVisit": "full"},
-    "east": {"Owner": "counts", "ServiceVisit": "pseudonymous"},
+    "north": {"Owner": "full", "ServiceVisit": "full", "KnownCustomer": "full", "BenchmarkFigures": "counts"},
+    "east": {"Owner": "counts", "ServiceVisit": "pseudonymous", "BenchmarkFigures": "counts"},
     "south": {"Owner": "nothing", "ServiceVisit": "counts"},
 }
 COLOURS = {

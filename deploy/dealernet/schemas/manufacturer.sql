@@ -1,7 +1,7 @@
 -- Every schema of the kind "manufacturer", migration by migration.
 -- Recorded from the migrations by `make schemas`; not written by hand.
--- migrations a2ada05d4bef3c3b22e3d9acd34911fcbc72be199e7b1f1a977f861b9f040e21
--- structure 8ba047f533ee59095ab6a13b5a3b04207c4f03adbbac81eb041c9e2971a3f06f
+-- migrations d3bcf1520a4e174f0c4c3adf8a4fdd375c409edec94cd460ad4eb6146cf2b929
+-- structure ba83cfcf8682944a49325e618bcdfc858de3eeb77748589581080cb72953c534
 
 -- migration accounts.0001_initial sql
 CREATE TABLE "accounts_user" ("password" varchar(128) NOT NULL, "last_login" timestamp with time zone NULL, "id" uuid NOT NULL PRIMARY KEY, "login" varchar(64) NOT NULL, "name" varchar(120) NOT NULL, "email" varchar(254) NOT NULL, "phone" varchar(32) NOT NULL, "role" varchar(32) NOT NULL, "language" varchar(8) NOT NULL, "is_active" boolean NOT NULL, "password_changed_at" timestamp with time zone NULL, "invited_at" timestamp with time zone NULL, "retired_at" timestamp with time zone NULL, "last_seen" timestamp with time zone NULL, "created_at" timestamp with time zone DEFAULT (STATEMENT_TIMESTAMP()) NOT NULL);
@@ -313,6 +313,13 @@ CREATE INDEX "leads_offer_lead_id_ffff0825" ON "leads_offer" ("lead_id");
 CREATE INDEX "leads_offer_open" ON "leads_offer" ("respond_before") WHERE "state" = 'open';
 -- next
 CREATE INDEX "leads_offer_dealership" ON "leads_offer" ("dealership", "offered_at" DESC);
+
+-- migration leads.0002_known_customers sql
+ALTER TABLE "leads_offer" ADD COLUMN "known" boolean NULL;
+-- next
+ALTER TABLE "leads_offer" ADD COLUMN "known_by" jsonb NULL;
+-- next
+ALTER TABLE "leads_offer" ADD COLUMN "known_message" uuid NULL;
 
 -- migration network.0001_initial sql
 CREATE TABLE "network_dealership" ("id" uuid NOT NULL PRIMARY KEY, "slug" varchar(40) NOT NULL UNIQUE, "name" varchar(120) NOT NULL, "short_name_zh_hans" varchar(40) NOT NULL, "short_name_zh_hant" varchar(40) NOT NULL, "short_name_en" varchar(40) NOT NULL, "province" varchar(2) NOT NULL, "city" varchar(4) NOT NULL, "district" varchar(6) NOT NULL, "address" varchar(200) NOT NULL, "phone" varchar(32) NOT NULL, "opened_on" date NULL, "sales_target" integer NULL CHECK ("sales_target" >= 0), "state" varchar(20) NOT NULL, "request_id" uuid NULL, "created_at" timestamp with time zone NOT NULL, "recorded_at" timestamp with time zone DEFAULT (STATEMENT_TIMESTAMP()) NOT NULL, "retired_at" timestamp with time zone NULL, "field_representative_id" uuid NULL, "network_manager_id" uuid NULL);

@@ -240,6 +240,10 @@ class Offer(models.Model):
     answered_at = models.DateTimeField(null=True, blank=True)
     reason = models.CharField(max_length=60, blank=True)
     reason_text = models.TextField(blank=True)
+    #: Whether the dealership knew the person before, and by what, as far as it tells (contract `KnownCustomer`).
+    known = models.BooleanField(null=True)
+    known_by = models.JSONField(null=True)
+    known_message = models.UUIDField(null=True)
 
     class Meta:
         ordering = ["-fence"]

@@ -16,7 +16,7 @@ from dealer.sharing.actions import change_level
 from exchange.models import Inbox, InboxPayload, Ledger, Payload
 from exchange.testing import drain_exchange
 from kernel.automotive.vin import make_vin
-from kernel.contracts import Purpose
+from kernel.contracts import WITHHELD, Purpose
 
 VIN = make_vin("LSV", "AB12C", 2021, "A", 77)
 
@@ -173,7 +173,7 @@ def test_where_a_term_allows_it_the_manufacturer_learns_yes_or_no_of_accepted_le
             actions.accept_lead(actor=actor, lead_id=lead.pk)
         rows = Ledger.objects.filter(contract="KnownCustomer", state="recorded")
         sent = {row.subject: Payload.objects.get(id=row.id).body for row in rows}
-    always = {"lead_id", "fence", "at"}
+    always = {"lead_id", "fence", "at", WITHHELD}
     assert {key: value for key, value in sent[known.pk].items() if key not in always} == body
     assert sent[unknown.pk]["known"] is False
     assert PHONE not in str(sent)
