@@ -1,4 +1,4 @@
-"""What a dealership tells of a lead it knew: kept with its own offer, taken back, and nothing of what is not its own."""
+"""What a dealership tells of a lead it knew: kept with its own offer, and taken back."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from oem.insight import actions as insight
 from oem.insight.models import Contribution
 from oem.leads import handlers
 from oem.leads.actions import take_in_lead
-from oem.leads.models import Offer
+from oem.leads.models import Door, Offer
+from oem.privacy.models import Kind, Request
 
 AT = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -22,9 +23,8 @@ AT = datetime(2026, 6, 1, tzinfo=UTC)
 @pytest.fixture
 def offer(wall, portal, north):
     with portal.bound():
-        lead = take_in_lead(
-            actor=portal.actor("lead_desk"), channel="website", name="王小明", phone="13800138000", brand="XH"
-        )
+        given = {"name": "王小明", "phone": "13800138000", "brand": "XH"}
+        _raw, (lead,) = take_in_lead(given=given, door=Door.DESK, source="desk", actor=portal.actor("lead_desk"))
         yield Offer.objects.create(
             lead=lead, fence=77, dealership=north.id, offered_at=AT, respond_before=AT + timedelta(hours=1)
         )
@@ -62,8 +62,8 @@ def test_of_a_lead_that_was_never_offered_there_it_is_refused(offer, south):
         handlers.known_customers_arrive([received(offer, south.id)])
 
 
-def test_of_a_lead_whose_person_was_erased_nothing_is_kept(offer, north, monkeypatch):
-    monkeypatch.setattr(handlers, "erased_leads", set)
+def test_of_a_lead_whose_person_was_erased_nothing_is_kept(offer, north):
+    Request.objects.create(kind=Kind.ERASURE, lead_ids=[str(offer.lead_id)], at=AT)
     handlers.known_customers_arrive([received(offer, north.id)])
     offer.refresh_from_db()
     assert offer.known is None
