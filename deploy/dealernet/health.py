@@ -12,9 +12,10 @@ from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 from django_prometheus.exports import ExportToDjangoView
 
+from exchange import metrics as exchange_metrics
 from kernel.accounts.access import open_to_all
-from kernel.tenancy import directory
-from kernel.tenancy.bindings import Unbound, current
+from kernel.tenancy import directory, keys
+from kernel.tenancy.bindings import Portal, Unbound, bound, current
 
 #: Seconds a message may wait to leave before a member counts as lagging.
 LAG_LIMIT = 60.0
@@ -84,6 +85,18 @@ def ask(request: HttpRequest) -> HttpResponse:
     return HttpResponse(status=200 if ours else 404)
 
 
+def metrics(request: HttpRequest) -> HttpResponseBase:
+    """This process's figures, and in the manufacturer's web process the exchange's."""
+    answer: HttpResponse = ExportToDjangoView(request)
+    if keys.holds("PORTAL"):
+        try:
+            with bound(Portal()):
+                answer.content += exchange_metrics.exposition().encode()
+        except OperationalError:  # figures of a process are worth having when the database is not there
+            answer.content += b"# exchange: no database\n"
+    return answer
+
+
 class ManagementMiddleware:
     """Answers the front door's own questions, whatever the Host. Stands first.
 
@@ -99,7 +112,7 @@ class ManagementMiddleware:
         if asked and request.path == "/readyz":
             return readyz(request)
         if asked and request.path == "/metrics":
-            return ExportToDjangoView(request)
+            return metrics(request)
         if asked and request.path == "/ask":
             return ask(request)
         return self.get_response(request)

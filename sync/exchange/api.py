@@ -10,7 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from exchange import health, inbox, words
+from exchange import failures, health, inbox, reconciling, words
 from exchange.models import Inbox
 from exchange.views import detail_for
 from kernel import clock
@@ -64,6 +64,36 @@ class MemberOut(serializers.Serializer[Any]):
     heard_at = serializers.DateTimeField(allow_null=True)
 
 
+class FailureOut(serializers.Serializer[Any]):
+    """What is wrong, by a stable code, and what to do."""
+
+    code = serializers.CharField()
+    title = serializers.CharField()
+    what_to_do = serializers.CharField()
+
+
+class DifferenceOut(serializers.Serializer[Any]):
+    """A message that the two sides do not agree on."""
+
+    message = serializers.UUIDField()
+    contract = serializers.CharField()
+    difference = serializers.CharField()
+    way = serializers.CharField()
+
+
+class ComparisonOut(serializers.Serializer[Any]):
+    """The last comparison with another member; `differences` are the first of `found`."""
+
+    member = serializers.UUIDField()
+    at = serializers.DateTimeField()
+    compared = serializers.IntegerField()
+    found = serializers.IntegerField()
+    differences = DifferenceOut(many=True)
+    wanted_at = serializers.DateTimeField(allow_null=True)
+    replayed_at = serializers.DateTimeField(allow_null=True)
+    replayed = serializers.IntegerField()
+
+
 class StatusOut(serializers.Serializer[Any]):
     """The exchange as this member sees it; `members` on the portal only."""
 
@@ -74,6 +104,8 @@ class StatusOut(serializers.Serializer[Any]):
     last_hour = serializers.DictField(child=serializers.DictField(child=serializers.IntegerField()))
     stuck = StuckMessage(many=True)
     members = MemberOut(many=True)
+    failures = FailureOut(many=True)
+    comparisons = ComparisonOut(many=True)
 
 
 def _age(since: Any) -> int | None:
@@ -107,6 +139,8 @@ class Status(ApiView):
     @extend_schema(responses={200: StatusOut})
     def get(self, request: Request) -> Response:
         figures = health.health()
+        members = health.members() if health.is_portal() else []
+        compared = health.comparisons()
         body = {
             "well": figures.well,
             "summary": figures.sentences(),
@@ -133,8 +167,10 @@ class Status(ApiView):
                     "stuck": member.stuck_here,
                     "heard_at": member.heard_at,
                 }
-                for member in (health.members() if health.is_portal() else [])
+                for member in members
             ],
+            "failures": failures.present(figures, members, compared),
+            "comparisons": compared,
         }
         return Response(StatusOut(body).data)
 
@@ -167,3 +203,15 @@ class SkipMessage(ApiView):
     def post(self, request: Request, id: UUID) -> Response:
         inbox.skip(id, reason=self.checked(SkipBody)["reason"], actor=self.actor)
         return Response(StuckMessage(stuck_out(Inbox.objects.get(id=id), request.user)).data)
+
+
+class ReplayDifferences(ApiView):
+    """Have exactly the differences with a member mended, within seconds. 404 when it was never compared."""
+
+    required: ClassVar = {"POST": Right.EXCHANGE_REPAIR}
+    scope = "exchange"
+
+    @extend_schema(request=None, responses={202: ComparisonOut})
+    def post(self, request: Request, member: UUID) -> Response:
+        row = reconciling.ask_to_replay(member, actor=self.actor)
+        return Response(ComparisonOut(row).data, status=202)

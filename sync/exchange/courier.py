@@ -20,7 +20,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import Q
 
-from exchange import hints
+from exchange import hints, pressure
 from exchange.chain import anchors, sealing
 from kernel.checkpoints import reached
 from kernel.tenancy import rendering
@@ -86,6 +86,7 @@ def carry_in_turns(
     """
     end = time.monotonic() + seconds
     waiting, carried = deque(senders), 0
+    everyone = dict(everyone)  # without those who take no more for now
     while waiting and time.monotonic() < end:
         sender = waiting.popleft()
         done, receivers, more = _carry_batch(sender, everyone)
@@ -120,6 +121,10 @@ def _carry_batch(sender: Party, everyone: dict[UUID, Party]) -> tuple[int, set[U
             if seal is not None:
                 by_receiver[receiver].append(message)
         reached("courier.selected")
+        full = {id_ for id_ in by_receiver if pressure.is_full(cursor, everyone[id_].schema)}
+        pressure.note(cursor, sender.schema, full, by_receiver)
+        for id_ in full:
+            del by_receiver[id_], everyone[id_]
         done = 0
         for receiver_id, messages in by_receiver.items():
             receiver = everyone[receiver_id]
@@ -147,7 +152,7 @@ def _carry_batch(sender: Party, everyone: dict[UUID, Party]) -> tuple[int, set[U
         if head is not None and head.number % anchors.EVERY == 0:
             anchors.put(cursor, sender, head, [everyone[id_] for id_ in by_receiver])
             reached("courier.anchored")
-        return done, set(by_receiver), BATCH in (done, sealed)
+        return done, set(by_receiver), BATCH in (done, sealed) or bool(full)
 
 
 def hold_turn(everyone: dict[UUID, Party]) -> None:

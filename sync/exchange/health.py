@@ -14,7 +14,7 @@ from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Subquery
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from exchange.models import Inbox, InboxState, Ledger, LedgerState, Watermark
+from exchange.models import Holdup, Inbox, InboxState, Ledger, LedgerState, Reconciliation, Watermark
 from kernel import clock
 from kernel.contracts import Receipt
 from kernel.errors import Missing
@@ -44,6 +44,13 @@ class Health:
     incoming_since: datetime | None
     blocked: int
     stuck: int
+    #: Of the stuck ones those that a handler refused; the others are of a kind that this release does not know.
+    refused: int = 0
+    #: Receivers that take no more for now, and since when the first does not.
+    held_up: int = 0
+    held_up_since: datetime | None = None
+    #: When something last arrived here.
+    arrived_at: datetime | None = None
 
     @property
     def well(self) -> bool:
@@ -53,9 +60,12 @@ class Health:
     @property
     def late(self) -> bool:
         """Something waits longer than the courier and the workers usually need."""
-        limit = clock.now() - LATE
-        moments = (self.outgoing_since, self.incoming_since, self.unanswered_since)
-        return any(since is not None and since < limit for since in moments)
+        return any(map(self.is_late, (self.outgoing_since, self.incoming_since, self.unanswered_since)))
+
+    @staticmethod
+    def is_late(since: datetime | None) -> bool:
+        """Whether something that waits since then waits longer than it should."""
+        return since is not None and since < clock.now() - LATE
 
     @property
     def tone(self) -> str:
@@ -91,6 +101,11 @@ class Health:
                     self.refused_there,
                 )
                 % {"n": self.refused_there}
+            )
+        if self.held_up:
+            said.append(
+                _("The other side takes no more for now, since %(span)s. It goes on by itself.")
+                % {"span": _span(self.held_up_since)}
             )
         if self.outgoing:
             said.append(_waiting_to_leave(self.outgoing, self.outgoing_since))
@@ -146,7 +161,7 @@ def _waiting_to_be_applied(n: int, since: datetime | None) -> str:
 
 
 def health() -> Health:
-    """The figures of the bound member; four queries."""
+    """The figures of the bound member; six queries."""
     leaving = Ledger.objects.filter(state=LedgerState.RECORDED).aggregate(n=Count("id"), since=Min("recorded_at"))
     # Receipts are never answered and stay `delivered`; so only the newest rows are looked at.
     recent = Ledger.objects.filter(_newest(Ledger), state=LedgerState.DELIVERED)
@@ -162,8 +177,10 @@ def health() -> Health:
             since=Min("received_at", filter=Q(state=InboxState.RECEIVED, behind=False)),
             blocked=Count("id", filter=Q(state=InboxState.RECEIVED, behind=True)),
             stuck=Count("id", filter=Q(state__in=STUCK)),
+            refused=Count("id", filter=Q(state=InboxState.REFUSED)),
         )
     )
+    held = Holdup.objects.aggregate(n=Count("receiver"), since=Min("since"))
     return Health(
         outgoing=leaving["n"],
         outgoing_since=leaving["since"],
@@ -174,6 +191,10 @@ def health() -> Health:
         incoming_since=arrived["since"],
         blocked=arrived["blocked"],
         stuck=arrived["stuck"],
+        refused=arrived["refused"],
+        held_up=held["n"],
+        held_up_since=held["since"],
+        arrived_at=Inbox.objects.order_by("-number").values_list("received_at", flat=True).first(),
     )
 
 
@@ -191,6 +212,12 @@ def is_stuck() -> Q:
 def stuck_messages() -> QuerySet[Inbox]:
     """Messages here that only a person can move, oldest first."""
     return Inbox.objects.filter(is_stuck()).order_by("number")
+
+
+def stuck_by_reason() -> dict[str, int]:
+    """How many messages are stuck for each reason, the most first."""
+    rows = stuck_messages().order_by().values_list("reason").annotate(n=Count("id")).order_by("-n", "reason")
+    return dict(rows)
 
 
 def refused_elsewhere() -> QuerySet[Ledger]:
@@ -258,6 +285,11 @@ class Member:
         if self.stuck_here or self.refused_there:
             return _("Needs a decision")
         return _("Behind") if self.silent else _("In order")
+
+
+def comparisons() -> list[Reconciliation]:
+    """The last comparison with each other member, those with differences first. One query."""
+    return list(Reconciliation.objects.order_by("-found", "at"))
 
 
 def is_portal() -> bool:

@@ -231,6 +231,18 @@ def retry(message_id: UUID, *, actor: Actor) -> Inbox:
 
 
 @transaction.atomic
+def retry_all(*, reason: str, actor: Actor) -> int:
+    """Let every refused or parked message with this reason be tried again; returns how many there were."""
+    actor.require(Right.EXCHANGE_REPAIR)
+    stuck = Inbox.objects.select_for_update().filter(state__in=(InboxState.REFUSED, InboxState.PARKED), reason=reason)
+    rows = list(stuck.order_by("number"))
+    Inbox.objects.filter(id__in=[row.id for row in rows]).update(state=InboxState.RECEIVED, attempts=0)
+    for row in rows:
+        audit(actor=actor, action="exchange.retry", obj=row, before={"state": row.state, "reason": row.reason})
+    return len(rows)
+
+
+@transaction.atomic
 def skip(message_id: UUID, *, reason: str, actor: Actor) -> Inbox:
     """Leave a refused or parked message aside for good, with a reason that the sender is told."""
     row = _stuck(message_id, actor)

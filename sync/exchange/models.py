@@ -219,3 +219,33 @@ class Watermark(models.Model):
 
     sender = models.UUIDField(primary_key=True)
     drained_at = models.DateTimeField()
+
+
+class Holdup(models.Model):
+    """That a receiver takes no more for now: its inbox holds more than it can work off soon (`exchange.pressure`)."""
+
+    grants = Grants(own="r", courier="rawd")
+    moves = Moves(stays="the courier finds it anew")
+
+    receiver = models.UUIDField(primary_key=True)
+    since = models.DateTimeField(db_default=Now())
+
+
+class Reconciliation(models.Model):
+    """The last comparison of what went to and came from one other member, which the courier makes every hour.
+
+    `differences` are the first of `found` in all: `message`, `contract`, `difference` (exchange.failures) and `way`,
+    `sent` or `received` as seen from here. `wanted_at`: since when somebody wants them delivered again.
+    """
+
+    grants = Grants(own="r", own_update=("wanted_at",), courier="raw")
+    moves = Moves(stays="the courier compares anew")
+
+    member = models.UUIDField(primary_key=True)
+    at = models.DateTimeField()
+    compared = models.PositiveIntegerField(default=0)
+    found = models.PositiveIntegerField(default=0)
+    differences = models.JSONField(default=list)
+    wanted_at = models.DateTimeField(null=True)
+    replayed_at = models.DateTimeField(null=True)
+    replayed = models.PositiveIntegerField(default=0)

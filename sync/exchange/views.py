@@ -16,11 +16,11 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext
 from django.views.decorators.http import require_http_methods, require_POST
 
-from exchange import health, inbox, words
-from exchange.models import Inbox, InboxState, Ledger
+from exchange import failures, health, inbox, reconciling, words
+from exchange.models import Inbox, InboxState, Ledger, Reconciliation
 from kernel import audit
 from kernel.accounts.access import requires
 from kernel.accounts.actors import Actor
@@ -58,6 +58,8 @@ def overview(request: HttpRequest) -> HttpResponseBase:
     hour = health.last_hour()
     names = health.names()
     portal = health.is_portal()
+    members = health.members() if portal else []
+    compared = health.comparisons()
     stuck = health.stuck_messages()[:SHOWN] if figures.stuck else []
     refused = health.refused_elsewhere()[:SHOWN] if figures.refused_there else []
     return render(
@@ -70,7 +72,11 @@ def overview(request: HttpRequest) -> HttpResponseBase:
             "more_stuck": max(0, figures.stuck - SHOWN),
             "sent": _chart(_("Sent in the last hour"), hour["sent"]),
             "received": _chart(_("Received in the last hour"), hour["received"]),
-            "members": health.members() if portal else [],
+            "members": members,
+            "failures": failures.present(figures, members, compared),
+            "freshness": freshness(figures),
+            "stuck_reasons": _stuck_reasons() if figures.stuck > 1 else [],
+            **_comparisons(compared, names),
             "portal": portal,
             "may_repair": request.user.has(Right.EXCHANGE_REPAIR),
         },
@@ -85,6 +91,56 @@ def _row(row: Inbox | Ledger, reason: str, other: str | None) -> dict[str, Any]:
         "at": row.event_at,
         "state": row.state,
         "state_label": row.get_state_display(),
+    }
+
+
+def _stuck_reasons() -> list[dict[str, Any]]:
+    """Reasons that more than one message is stuck for, to try them all again at once."""
+    return [
+        {"code": code, "label": words.reason(code), "n": number}
+        for code, number in health.stuck_by_reason().items()
+        if number > 1
+    ]
+
+
+def freshness(figures: health.Health) -> str:
+    """Up to when everything has arrived, in words."""
+    if figures.incoming_since is not None:
+        return _("Everything that arrived until %(moment)s was applied.") % {
+            "moment": local_text(figures.incoming_since)
+        }
+    if figures.arrived_at is None:
+        return _("Nothing has arrived yet.")
+    return _("Everything that arrived was applied; the latest came at %(moment)s.") % {
+        "moment": local_text(figures.arrived_at)
+    }
+
+
+def _comparisons(compared: list[Reconciliation], names: dict[UUID, str]) -> dict[str, Any]:
+    """What the page says of the hourly comparison: the oldest, and each difference by its id."""
+    lines = [
+        {
+            "member": row.member,
+            "name": names.get(row.member, _("Manufacturer")),
+            "row": row,
+            "mendable": any(one["difference"] in failures.MENDED for one in row.differences),
+            "differences": [
+                {
+                    **one,
+                    "title": failures.FAILURES[one["difference"]].title,
+                    "kind": words.contract_name(one["contract"]),
+                }
+                for one in row.differences[:SHOWN]
+            ],
+            "more": max(0, row.found - SHOWN),
+        }
+        for row in compared
+        if row.found
+    ]
+    return {
+        "compared_at": min((row.at for row in compared), default=None),
+        "compared": sum(row.compared for row in compared),
+        "comparisons": lines,
     }
 
 
@@ -238,6 +294,25 @@ def skip(request: HttpRequest, id: UUID) -> HttpResponseBase:
     else:
         messages.success(request, _("It was left aside. What waited behind it goes on."))
     return redirect("exchange:message", id)
+
+
+@requires(Right.EXCHANGE_REPAIR)
+@require_POST
+def replay(request: HttpRequest, member: UUID) -> HttpResponseBase:
+    """Have exactly the differences with a member mended."""
+    reconciling.ask_to_replay(member, actor=Actor.of(request.user))
+    messages.success(request, _("What can be mended will be within seconds; then both sides are compared again."))
+    return redirect("exchange:overview")
+
+
+@requires(Right.EXCHANGE_REPAIR)
+@require_POST
+def retry_all(request: HttpRequest) -> HttpResponseBase:
+    """Let every stuck message with a reason be tried again."""
+    number = inbox.retry_all(reason=request.POST.get("reason", ""), actor=Actor.of(request.user))
+    text = ngettext("%(n)s message will be tried again.", "%(n)s messages will be tried again.", number)
+    messages.success(request, text % {"n": number})
+    return redirect("exchange:overview")
 
 
 arrived = requires(Right.EXCHANGE_READ)(Messages.as_view())

@@ -1,4 +1,4 @@
-"""Carry messages between the tiers, and check every ledger once a day (started by `dealernet up`)."""
+"""Carry messages between the tiers, check ledgers every day and compare both sides every hour (started by `up`)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ def run(args: argparse.Namespace) -> int:
     from dealernet.processes import begin
 
     stop = begin("courier")
-    from exchange import courier
+    from exchange import courier, reconciling
     from exchange.chain import checking
 
     threading.Thread(target=checking.run_forever, args=[stop], name="ledger checks", daemon=True).start()
+    threading.Thread(target=reconciling.run_forever, args=[stop], name="comparing", daemon=True).start()
     courier.run_forever(stop)
     return 0

@@ -89,9 +89,11 @@ class World:
 
     @staticmethod
     def _drain() -> None:
+        from exchange import reconciling
         from exchange.testing import drain_exchange
 
         drain_exchange()
+        reconciling.go_on()
 
 
 def _address(side: Side, living: Living) -> None:
@@ -817,8 +819,9 @@ def _support(side: Side, living: Living) -> None:
 
 def _parked(living: Living) -> None:
     """A message that waits for a person, because what it speaks of is not known here."""
-    from exchange.models import Inbox, InboxState
+    from exchange.models import Inbox, InboxState, Reconciliation
 
+    living["compared"] = str(Reconciliation.objects.all()[0].member)
     living["parked"] = str(Inbox.objects.filter(state=InboxState.REFUSED)[0].pk)
 
 

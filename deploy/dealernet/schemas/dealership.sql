@@ -1,7 +1,7 @@
 -- Every schema of the kind "dealership", migration by migration.
 -- Recorded from the migrations by `make schemas`; not written by hand.
--- migrations 41a308c25a22bb537cc0a36820d1f7f875e9c13dfcc212c6c526e30dead6f441
--- structure d675299106ffcd2c0e6275d52b1cd3432304d3c8cd3487b68096e5eae13f8475
+-- migrations 17a9393eb2873f423671749a744cd6ad2dfaa7abe3e0e6452b186bccd91ef9ab
+-- structure e003086b5dfb3e83dccb96a8198a9aff32573971db1d0a160d1bcbbadf157605
 
 -- migration accounts.0001_initial sql
 CREATE TABLE "accounts_user" ("password" varchar(128) NOT NULL, "last_login" timestamp with time zone NULL, "id" uuid NOT NULL PRIMARY KEY, "login" varchar(64) NOT NULL, "name" varchar(120) NOT NULL, "email" varchar(254) NOT NULL, "phone" varchar(32) NOT NULL, "role" varchar(32) NOT NULL, "language" varchar(8) NOT NULL, "is_active" boolean NOT NULL, "password_changed_at" timestamp with time zone NULL, "invited_at" timestamp with time zone NULL, "retired_at" timestamp with time zone NULL, "last_seen" timestamp with time zone NULL, "created_at" timestamp with time zone DEFAULT (STATEMENT_TIMESTAMP()) NOT NULL);
@@ -194,6 +194,11 @@ ALTER TABLE "exchange_anchor" ADD CONSTRAINT "exchange_anchor_day" UNIQUE ("chai
 
 -- migration exchange.0003_unsealed concurrent
 CREATE INDEX CONCURRENTLY "exchange_ledger_unsealed" ON "exchange_ledger" ("number") WHERE "seal" IS NULL;
+
+-- migration exchange.0004_holdups sql
+CREATE TABLE "exchange_holdup" ("receiver" uuid NOT NULL PRIMARY KEY, "since" timestamp with time zone DEFAULT (STATEMENT_TIMESTAMP()) NOT NULL);
+-- next
+CREATE TABLE "exchange_reconciliation" ("member" uuid NOT NULL PRIMARY KEY, "at" timestamp with time zone NOT NULL, "compared" integer NOT NULL CHECK ("compared" >= 0), "found" integer NOT NULL CHECK ("found" >= 0), "differences" jsonb NOT NULL, "wanted_at" timestamp with time zone NULL, "replayed_at" timestamp with time zone NULL, "replayed" integer NOT NULL CHECK ("replayed" >= 0));
 
 -- migration idempotency.0001_initial sql
 CREATE TABLE "idempotency_storedanswer" ("id" uuid NOT NULL PRIMARY KEY, "key" varchar(255) NOT NULL, "owner" uuid NOT NULL, "method" varchar(8) NOT NULL, "path" varchar(500) NOT NULL, "fingerprint" varchar(64) NOT NULL, "status" smallint NOT NULL CHECK ("status" >= 0), "headers" jsonb NOT NULL, "body" bytea NOT NULL, "created_at" timestamp with time zone DEFAULT (STATEMENT_TIMESTAMP()) NOT NULL, "expires_at" timestamp with time zone NOT NULL, CONSTRAINT "idempotency_owner_key" UNIQUE ("owner", "key"));
