@@ -11,7 +11,7 @@ import pytest
 from tests.exchange.test_courier import committed_superuser, passes, send
 from tests.exchange.test_views import page_of, speaking
 
-from exchange import courier, failures, reconciling
+from exchange import courier, failures, handlers, inbox, metrics, reconciling
 from exchange.models import Inbox, Ledger, Reconciliation
 from exchange.testing import drain_exchange
 from kernel import clock
@@ -160,3 +160,35 @@ def test_freshness_is_said_in_words(committed, portal, north, arrived):
     assert "Everything that arrived until" in page_of(client)
     drain_exchange()
     assert "the latest came at" in page_of(client)
+
+
+def test_all_messages_with_one_reason_are_tried_again_at_once(committed, portal, north, arrived, monkeypatch):
+    for _ in range(2):
+        send(north, subject=uuid4(), day=13)
+    drain_exchange()
+    assert "Try 2 messages again" in page_of(speaking(portal, "network_admin"))
+    with portal.bound(), pytest.raises(Forbidden):
+        inbox.retry_all(reason="unlucky", actor=portal.actor("lead_desk"))
+    monkeypatch.setitem(handlers._handlers, (handlers.PORTAL, "DailyCounts"), arrived.extend)
+    client = speaking(portal, "network_admin")
+    assert client.post("/exchange/messages/retry/", {"reason": "another"}).status_code == 302
+    drain_exchange()
+    assert arrived == []
+    assert client.post("/exchange/messages/retry/", {"reason": "unlucky"}).status_code == 302
+    drain_exchange()
+    assert [message.record.day.day for message in arrived] == [13, 13]
+    with portal.bound():
+        assert Entry.objects.filter(action="exchange.retry").count() == 2
+
+
+def test_the_figures_for_monitoring_say_lag_age_and_differences(differing, portal, north):
+    reconciling.go_on()
+    send(north, subject=uuid4())
+    courier.sweep()
+    with portal.bound():
+        lines = metrics.exposition().splitlines()
+    figures = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    assert figures['dealernet_exchange_waiting{where="arrived"}'] == "1.0"
+    assert float(figures['dealernet_exchange_oldest_seconds{where="arrived"}']) >= 0
+    assert figures["dealernet_exchange_differences"] == "4.0"
+    assert {"dealernet_exchange_lag_seconds", "dealernet_exchange_stuck"} <= set(figures)
