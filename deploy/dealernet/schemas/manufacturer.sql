@@ -1,7 +1,7 @@
 -- Every schema of the kind "manufacturer", migration by migration.
 -- Recorded from the migrations by `make schemas`; not written by hand.
--- migrations d3bcf1520a4e174f0c4c3adf8a4fdd375c409edec94cd460ad4eb6146cf2b929
--- structure ba83cfcf8682944a49325e618bcdfc858de3eeb77748589581080cb72953c534
+-- migrations de12b3a5efac5234b8784beab552f1e4e6552f13cc5967749c09806c3dcf50fe
+-- structure 53d6a7e0fe85a359a7fe23407eb3c6a411bd54f560122091062aab0547a5b12a
 
 -- migration accounts.0001_initial sql
 CREATE TABLE "accounts_user" ("password" varchar(128) NOT NULL, "last_login" timestamp with time zone NULL, "id" uuid NOT NULL PRIMARY KEY, "login" varchar(64) NOT NULL, "name" varchar(120) NOT NULL, "email" varchar(254) NOT NULL, "phone" varchar(32) NOT NULL, "role" varchar(32) NOT NULL, "language" varchar(8) NOT NULL, "is_active" boolean NOT NULL, "password_changed_at" timestamp with time zone NULL, "invited_at" timestamp with time zone NULL, "retired_at" timestamp with time zone NULL, "last_seen" timestamp with time zone NULL, "created_at" timestamp with time zone DEFAULT (STATEMENT_TIMESTAMP()) NOT NULL);
@@ -236,6 +236,11 @@ ALTER TABLE "exchange_anchor" ADD CONSTRAINT "exchange_anchor_day" UNIQUE ("chai
 
 -- migration exchange.0003_unsealed concurrent
 CREATE INDEX CONCURRENTLY "exchange_ledger_unsealed" ON "exchange_ledger" ("number") WHERE "seal" IS NULL;
+
+-- migration exchange.0004_holdups sql
+CREATE TABLE "exchange_holdup" ("receiver" uuid NOT NULL PRIMARY KEY, "since" timestamp with time zone DEFAULT (STATEMENT_TIMESTAMP()) NOT NULL);
+-- next
+CREATE TABLE "exchange_reconciliation" ("member" uuid NOT NULL PRIMARY KEY, "at" timestamp with time zone NOT NULL, "compared" integer NOT NULL CHECK ("compared" >= 0), "found" integer NOT NULL CHECK ("found" >= 0), "differences" jsonb NOT NULL, "wanted_at" timestamp with time zone NULL, "replayed_at" timestamp with time zone NULL, "replayed" integer NOT NULL CHECK ("replayed" >= 0));
 
 -- migration idempotency.0001_initial sql
 CREATE TABLE "idempotency_storedanswer" ("id" uuid NOT NULL PRIMARY KEY, "key" varchar(255) NOT NULL, "owner" uuid NOT NULL, "method" varchar(8) NOT NULL, "path" varchar(500) NOT NULL, "fingerprint" varchar(64) NOT NULL, "status" smallint NOT NULL CHECK ("status" >= 0), "headers" jsonb NOT NULL, "body" bytea NOT NULL, "created_at" timestamp with time zone DEFAULT (STATEMENT_TIMESTAMP()) NOT NULL, "expires_at" timestamp with time zone NOT NULL, CONSTRAINT "idempotency_owner_key" UNIQUE ("owner", "key"));
