@@ -26,13 +26,14 @@ _OURS = ("kernel", "exchange", "oem", "dealer", "tests", "django.contrib", "djan
 
 
 def settle_examples() -> None:
-    """The same examples in every run, none remembered; the first that fails is enough."""
+    """The same 25 examples of each property in every run, none remembered; the first that fails is enough."""
     from hypothesis import Phase, settings
 
     settings.register_profile(
         "mutation",
         settings.get_profile("dealernet"),
         derandomize=True,
+        max_examples=25,
         database=None,
         phases=(Phase.explicit, Phase.generate),
     )

@@ -35,7 +35,7 @@ from tests.mutation.swapping import functions_of, swap
 #: A mutant has as long as its tests took before, six times over and ten seconds more (an endless loop, a lock).
 PATIENCE, MORE_SECONDS = 6.0, 10.0
 #: After so many mutants each test that failed is run without any mutant.
-BATCH = 40
+BATCH = 20
 NEW_PROCESS_SECONDS = 40.0
 
 
