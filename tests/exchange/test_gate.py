@@ -465,6 +465,12 @@ def test_the_path_names_the_fields_that_a_rule_keeps_back() -> None:
     ]
 
 
+def test_a_preview_says_which_records_name_somebody() -> None:
+    cases = [(OWNER, CONSENT), (OWNER, None), (OWNER, CONSENT)]
+    told = preview(cases, policy(purpose="customer_care"), at=AT, pseudonymiser=HASH)
+    assert (told.records, told.named, told.named_at) == (3, 2, (0, 2))
+
+
 def test_a_policy_is_one_value_however_its_parts_were_stored() -> None:
     rule = LawRule(**LAW, effect="forbid_purpose")
     stored = policy(fields_denied=["email", "email"], law=[rule])

@@ -75,6 +75,13 @@ def test_a_member_is_told_whole(committed, north):
     assert directory.is_fenced(north.id)
 
 
+def test_a_fence_of_another_release_does_not_concern_this_one(committed, north):
+    with bound(Owner()):
+        Tenant.objects.filter(id=north.id).update(fenced_by="0" * 64)
+    assert directory.member_at(north.host).fenced is False
+    assert not directory.is_fenced(north.id)
+
+
 def test_a_member_without_a_main_address_has_none(committed, north):
     with bound(Owner()):
         Domain.objects.filter(tenant_id=north.id).update(is_primary=False)
