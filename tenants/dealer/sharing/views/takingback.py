@@ -45,7 +45,10 @@ def withdrawals(request: HttpRequest) -> HttpResponseBase:
     context = {
         "open": [one for one in rows if one["row"].state == WithdrawalState.ASKED],
         "others": [one for one in rows if one["row"].state != WithdrawalState.ASKED],
-        "choices": queries.standing_choices(request.user),
+        "choices": [
+            (grant, words.contract_label(grant.contract), takes_back)
+            for grant, takes_back in queries.standing_choices(request.user)
+        ],
         "may_change": request.user.has(Right.SHARING_CHANGE),
     }
     return render(request, "sharing/withdrawals.html", context)
