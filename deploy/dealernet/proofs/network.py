@@ -762,7 +762,7 @@ def _anchor() -> None:
     from exchange.courier import parties
     from kernel.tenancy.bindings import Courier, bound
 
-    with override_settings(LEDGER_HEADS=f"{settings.MEDIA_ROOT}/ledger-heads"):
+    with override_settings(LEDGER_HEADS=f"{settings.MEDIA_ROOT}-ledger-heads"):
         with bound(Courier()):
             anchors.anchor_what_is_due(parties())
         checking.check_what_is_due()
@@ -822,7 +822,8 @@ def _parked(living: Living) -> None:
     from exchange.models import Inbox, InboxState, Reconciliation
 
     living["compared"] = str(Reconciliation.objects.all()[0].member)
-    living["parked"] = str(Inbox.objects.filter(state=InboxState.REFUSED)[0].pk)
+    refused = Inbox.objects.filter(state=InboxState.REFUSED)[0]
+    living |= {"parked": str(refused.pk), "parked_reason": refused.reason}
 
 
 def _tokens_and_sessions(side: Side, living: Living) -> None:

@@ -1,7 +1,7 @@
 -- Every schema of the kind "manufacturer", migration by migration.
 -- Recorded from the migrations by `make schemas`; not written by hand.
--- migrations de12b3a5efac5234b8784beab552f1e4e6552f13cc5967749c09806c3dcf50fe
--- structure 53d6a7e0fe85a359a7fe23407eb3c6a411bd54f560122091062aab0547a5b12a
+-- migrations 16adab736334dff7516416b47a47b8ccb375b51fc9cca39795b0d55a85c5f536
+-- structure 129b0e7a12dc7de07296daeaf3b537f0d6e92cc58f1a82354f4fe1bae2580598
 
 -- migration accounts.0001_initial sql
 CREATE TABLE "accounts_user" ("password" varchar(128) NOT NULL, "last_login" timestamp with time zone NULL, "id" uuid NOT NULL PRIMARY KEY, "login" varchar(64) NOT NULL, "name" varchar(120) NOT NULL, "email" varchar(254) NOT NULL, "phone" varchar(32) NOT NULL, "role" varchar(32) NOT NULL, "language" varchar(8) NOT NULL, "is_active" boolean NOT NULL, "password_changed_at" timestamp with time zone NULL, "invited_at" timestamp with time zone NULL, "retired_at" timestamp with time zone NULL, "last_seen" timestamp with time zone NULL, "created_at" timestamp with time zone DEFAULT (STATEMENT_TIMESTAMP()) NOT NULL);
@@ -130,6 +130,27 @@ CREATE INDEX "audit_entry_object" ON "audit_entry" ("object_type", "object_id", 
 CREATE INDEX "audit_entry_actor" ON "audit_entry" ("actor_id", "at" DESC);
 -- next
 CREATE INDEX "audit_entry_action" ON "audit_entry" ("action", "at" DESC);
+
+-- migration audit.0002_only_emptied sql
+CREATE FUNCTION audit_only_emptied() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+DECLARE
+    name text;
+    value jsonb;
+    before jsonb := to_jsonb(OLD);
+BEGIN
+    FOR name, value IN SELECT * FROM jsonb_each(to_jsonb(NEW)) LOOP
+        IF value IS DISTINCT FROM before -> name AND value::text NOT IN ('null', '""', '{}', '[]') THEN
+            RAISE insufficient_privilege
+                USING MESSAGE = format('permission denied: %I.%I can only be emptied', TG_TABLE_NAME, name);
+        END IF;
+    END LOOP;
+    RETURN NEW;
+END
+$$;
+-- next
+REVOKE ALL ON FUNCTION audit_only_emptied() FROM PUBLIC;
+-- next
+CREATE TRIGGER audit_entry_only_emptied BEFORE UPDATE ON audit_entry FOR EACH ROW EXECUTE FUNCTION audit_only_emptied();
 
 -- migration catalogue.0001_initial sql
 CREATE TABLE "catalogue_brand" ("name_zh_hans" varchar(120) NOT NULL, "name_zh_hant" varchar(120) NOT NULL, "name_en" varchar(120) NOT NULL, "withdrawn_on" date NULL, "code" varchar(40) NOT NULL PRIMARY KEY, "order" smallint NOT NULL CHECK ("order" >= 0), "changed_at" timestamp with time zone DEFAULT (STATEMENT_TIMESTAMP()) NOT NULL);

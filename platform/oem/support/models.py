@@ -62,7 +62,7 @@ class Ask(models.Model):
     answered_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
 
-    grants = Grants(own="ra", own_update=("state", "may", "area", "until", "answered_at", "ended_at", "reason"))
+    grants = Grants(own="ra", own_update=("state", "may", "area", "until", "answered_at", "ended_at"))
 
     class Meta:
         ordering = ("-asked_at", "id")

@@ -406,7 +406,7 @@ class Reading(models.Model):
 
 
 # Tables of nouns that have a package of their own; Django finds models through this module.
-from dealer.sharing.erasing.models import Erasure  # noqa: E402  # after what they build on
-from dealer.sharing.takingback.models import Withdrawal, WithdrawalChoice  # noqa: E402  # after what they build on
+from dealer.sharing.erasing.models import Erasure  # noqa: E402 - they build on what stands above
+from dealer.sharing.takingback.models import Withdrawal, WithdrawalChoice  # noqa: E402 - they build on what stands above
 
 __all__ = ["Erasure", "Withdrawal", "WithdrawalChoice"]

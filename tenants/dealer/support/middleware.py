@@ -45,7 +45,7 @@ class TrailMiddleware:
         act = actions.note_act(
             access=access,
             method=request.method or "",
-            path=request.get_full_path(),
+            path=_address(request),
             page=page,
             record=record,
             request=request,
@@ -53,6 +53,13 @@ class TrailMiddleware:
         response = self.get_response(request)
         actions.note_status(act, response.status_code)
         return response
+
+
+def _address(request: HttpRequest) -> str:
+    """The address with the names of what was asked for, without the values: a search names people, whose erasure may
+    not alter the trail."""
+    asked = "&".join(f"{name}=…" for name in request.GET)
+    return f"{request.path}?{asked}" if asked else request.path
 
 
 def _named(request: HttpRequest) -> tuple[str, str]:

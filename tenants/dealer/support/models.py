@@ -94,7 +94,6 @@ class Access(models.Model):
     grants = Grants(
         own="ra",
         own_update=(
-            "reason",
             "state",
             "may",
             "area",
@@ -151,7 +150,7 @@ class Act(models.Model):
     request_id = models.CharField(max_length=64, blank=True)
     status = models.PositiveSmallIntegerField(null=True)
 
-    grants = Grants(own="ra", own_update=("status", "path"))
+    grants = Grants(own="ra", own_update=("status",))
 
     class Meta:
         ordering = ("-number",)

@@ -67,7 +67,7 @@ def of_the_servers() -> dict[str, tuple[bool, str]]:
 def test_connections_are_added_up_against_what_the_server_allows(committed, monkeypatch):
     ok, says = of_the_servers()["Connections"]
     assert ok
-    assert says.startswith("145 at most of 297: 2 portal-web × 8, ")
+    assert says.startswith("146 at most of 297: 2 portal-web × 8, ")
     monkeypatch.setenv("DEALERNET_WEB_WORKERS", "30")
     ok, says = of_the_servers()["Connections"]
     assert not ok

@@ -84,6 +84,7 @@ def test_an_export_holds_every_table_in_json_and_csv_with_its_schema_and_no_secr
     assert stays == {
         *("accounts_session", "accounts_token", "accounts_factor", "accounts_recoverycode"),
         *("idempotency_storedanswer", "organisation_export"),
+        *("exchange_holdup", "exchange_reconciliation"),  # what the couriers of this place noted
     }
     for table in tables():
         assert {f"data/{table.name}.jsonl", f"csv/{table.name}.csv", f"schema/{table.name}.schema.json"} <= names

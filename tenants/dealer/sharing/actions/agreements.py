@@ -144,14 +144,15 @@ def _end_what_is_not_named(agreement: Agreement, actor: Actor) -> None:
         end_grant(grant, agreement, actor)
 
 
-def end_grant(grant: Grant, agreement: Agreement, actor: Actor) -> int:
-    """Let nothing leave under a grant any more; how many messages were stopped."""
+def end_grant(grant: Grant, agreement: Agreement, actor: Actor, *, asks: bool = True) -> int:
+    """Let nothing leave under a grant any more; how many messages were stopped. `asks`: the general manager, about what
+    went earlier."""
     before = Level(grant.ceiling)
     grant.agreement, grant.required = agreement, False
     grant.template = grant.ceiling = Level.NOTHING
     grant.changed_at, grant.changed_by_name = clock.now(), actor.name[:120]
     grant.save()
-    stopped = stop_waiting(grant)
+    stopped = stop_waiting(grant, asks=asks)
     note_change(grant, agreement.version, before, actor, stopped=stopped)
     return stopped
 
@@ -174,7 +175,8 @@ def end_sharing(*, actor: Actor, note: str, propose_anew: bool = False) -> int:
             agreement.signed_by_name = agreement.signed_by_role = ""
         agreement.save(update_fields=SIGNATURE)
         for grant in Grant.objects.select_for_update().filter(agreement=agreement):
-            stopped += end_grant(grant, agreement, actor)
+            # What went earlier to somebody else cannot be taken back from this manufacturer.
+            stopped += end_grant(grant, agreement, actor, asks=not propose_anew)
         audit.record(
             actor=actor,
             action="sharing.end",

@@ -79,9 +79,9 @@ def change_level(*, actor: Actor, contract: str, purpose: str, level: str, note:
     return change
 
 
-def stop_waiting(grant: Grant) -> int:
-    """Stop what waits undelivered under a grant that was lowered, at level nothing its counts too, and have the general
-    manager asked about what went earlier."""
+def stop_waiting(grant: Grant, *, asks: bool = True) -> int:
+    """Stop what waits undelivered under a grant that was lowered, at level nothing its counts too, and (`asks`) have
+    the general manager asked about what went earlier."""
     purpose = Purpose(grant.purpose)
     stopped = outbound.stop_undelivered(contract=grant.contract, purpose=purpose, reason=LEVEL_LOWERED)
     if grant.level is Level.NOTHING:
@@ -92,7 +92,8 @@ def stop_waiting(grant: Grant) -> int:
             reason=LEVEL_LOWERED,
             messages=counts.values_list("id", flat=True),
         )
-    ask_about_earlier(grant)
+    if asks:
+        ask_about_earlier(grant)
     return stopped
 
 
