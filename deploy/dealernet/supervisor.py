@@ -203,7 +203,7 @@ class Supervisor:
         with self._log(process.name).open("ab") as log:
             child.popen = launch.spawn(
                 process.argv,
-                env={**process.env, processes.RUN_VARIABLE: str(self.data)},
+                env={**process.env, **processes.KEEPS_ENVIRONMENT, processes.RUN_VARIABLE: str(self.data)},
                 output=subprocess.PIPE if process.show else log,
                 death_signal=signal.SIGTERM,
             )

@@ -255,7 +255,7 @@ def run():
     supervisor.run(Process(name="one", **one))
 """
     )
-    assert supervisor.until("[") == "['DEALERNET_RUN', 'LC_CTYPE', 'PATH']"  # Python adds LC_CTYPE itself
+    assert supervisor.until("[") == "['DEALERNET_RUN', 'LC_CTYPE', 'PATH', 'SPT_NOENV']"  # Python adds LC_CTYPE itself
 
 
 def test_one_data_folder_has_one_supervisor(run, data: Path) -> None:

@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 RUN_VARIABLE = "DEALERNET_RUN"
+#: Where the package setproctitle is installed, Celery writes titles over the environment, and with it over the mark,
+#: unless this is set.
+KEEPS_ENVIRONMENT = {"SPT_NOENV": "1"}
 DATABASE_PROGRAMS = frozenset({"postgres", "valkey-server"})
 
 

@@ -185,6 +185,7 @@ ATTACKS = (
              "SELECT 1 / has_schema_privilege('frontdesk', '{own}', 'USAGE')::int"),
     # -- the books of one's own schema
     _members("rewrite the audit trail", "UPDATE {own}.audit_entry SET action = 'x'"),
+    _members("write over what the audit trail says", "UPDATE {own}.audit_entry SET note = 'x'"),
     _members("shorten the audit trail", "DELETE FROM {own}.audit_entry"),
     _members("empty the audit trail", "TRUNCATE {own}.audit_entry"),
     _members("rewrite the ledger", "UPDATE {own}.exchange_ledger SET released = '[]'"),

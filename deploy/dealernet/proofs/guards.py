@@ -552,7 +552,23 @@ GUARDS: tuple[Guard, ...] = (
         "grants of audit_entry",
         "attacks",
         ("rewrite the audit trail",),
-        _granted("GRANT UPDATE ON {north}.audit_entry TO {north}", "REVOKE UPDATE ON {north}.audit_entry FROM {north}"),
+        _granted(
+            "GRANT UPDATE ON {north}.audit_entry TO {north}; "
+            "ALTER TABLE {north}.audit_entry DISABLE TRIGGER audit_entry_only_emptied",
+            "REVOKE UPDATE ON {north}.audit_entry FROM {north}; "
+            "GRANT UPDATE (after, before, note, object_label) ON {north}.audit_entry TO {north}; "
+            "ALTER TABLE {north}.audit_entry ENABLE TRIGGER audit_entry_only_emptied",
+        ),
+    ),
+    Guard(
+        "what the audit trail says is emptied at the most",
+        "kernel.audit.migrations: audit_entry_only_emptied",
+        "attacks",
+        ("write over what the audit trail says",),
+        _granted(
+            "ALTER TABLE {north}.audit_entry DISABLE TRIGGER audit_entry_only_emptied",
+            "ALTER TABLE {north}.audit_entry ENABLE TRIGGER audit_entry_only_emptied",
+        ),
     ),
     Guard(
         "catalogues are closed",
