@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exchange.attacking import LEVELS, Span, any_day, pinned, view
+from dealernet.proofs.attacking import LEVELS, Span, any_day, pinned, view
 from exchange.counts import Counts, daily_counts, display, display_cell
 from kernel.contracts import FLOOR, DailyCounts, Level
 

@@ -14,6 +14,7 @@ from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dealernet.proofs.strategies import AT, HASH, LAW, cases, lets_no_more_out, narrowings, run
 from exchange.gate import (
     MANUFACTURER,
     Consent,
@@ -30,7 +31,6 @@ from exchange.gate import (
     recompute,
 )
 from exchange.law import law_rules as rules_of_place
-from exchange.strategies import AT, HASH, LAW, cases, lets_no_more_out, narrowings, run
 from kernel.contracts import (
     REQUIRABLE,
     Contract,

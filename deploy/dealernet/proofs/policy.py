@@ -23,14 +23,14 @@ from hypothesis import strategies as st
 
 from dealernet.proofs import Result
 from dealernet.proofs import tampering as tamper
+from dealernet.proofs.attacking import any_day, pinned
+from dealernet.proofs.strategies import AT, HASH, cases, lets_no_more_out, narrowings, run
 from exchange import courier, outbound
-from exchange.attacking import any_day, pinned
 from exchange.chain import anchors
 from exchange.gate import Policy, Step, decide, effective_level, preview, recompute
 from exchange.law import law_rules
 from exchange.models import Payload
 from exchange.pseudonyms import Pseudonymiser
-from exchange.strategies import AT, HASH, cases, lets_no_more_out, narrowings, run
 from kernel.accounts.actors import SYSTEM
 from kernel.contracts import WITHHELD, DailyCounts, Level, Purpose, is_pseudonym, laws
 from kernel.tenancy.bindings import MANUFACTURER_ID, Courier, bound
