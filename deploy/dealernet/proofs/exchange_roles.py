@@ -249,7 +249,7 @@ def _repair(stage: Stage, given: tuple[UUID, UUID]) -> None:
 
 def _count(stage: Stage, days: int) -> None:
     with stage.network.north.bound():
-        day = clock.now().date() - timedelta(days=2 + days)
+        day = clock.today("Asia/Shanghai") - timedelta(days=2 + days)
         sharing.send_counts(actor=SYSTEM, contract="ServiceVisit", purpose=Purpose.ANALYTICS, day=day)
 
 

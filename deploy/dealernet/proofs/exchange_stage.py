@@ -157,7 +157,9 @@ class Stage:
     def send(self, side: Side, subject: UUID, *, kind: str = PLAIN, allowed: bool = True) -> UUID:
         """One business action of a member: its own row and the message in one transaction. Returns the message's id."""
         n = time.monotonic_ns() // 1000
-        record = DailyCounts(of="ServiceVisit", day=clock.now().date(), dimension=kind, cells={"n": n}, total=None)
+        record = DailyCounts(
+            of="ServiceVisit", day=clock.today("Asia/Shanghai"), dimension=kind, cells={"n": n}, total=None
+        )
         up = side is not self.network.portal
         receiver = MANUFACTURER_ID if up else self.network.north.id
         with side.bound(), transaction.atomic():
@@ -195,7 +197,7 @@ class Stage:
             for message in messages:
                 record = message.record
                 if not isinstance(record, DailyCounts):  # an owner's: it has no number
-                    record = DailyCounts(of="Owner", day=clock.now().date(), dimension=PLAIN, cells={})
+                    record = DailyCounts(of="Owner", day=clock.today("Asia/Shanghai"), dimension=PLAIN, cells={})
                 if not self.repaired and record.dimension in (LATER, ASIDE):
                     raise Refuse("unlucky", "not today")
                 if not self.repaired and record.dimension == BROKEN:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+from django.utils import timezone
 
 from dealer.customers import actions as customers
 from dealer.sharing import actions, queries
@@ -549,7 +550,7 @@ def test_a_law_that_begins_within_a_day_makes_it_unsteady_for_two_purposes(
 
     def forbidden_from_noon(contract, policy, consent, *, at):
         level = before(contract, policy, consent, at=at)
-        return Level.NOTHING if policy.purpose == "marketing" and at.date() > day else level
+        return Level.NOTHING if policy.purpose == "marketing" and timezone.localdate(at) > day else level
 
     monkeypatch.setattr(counting, "effective_level", forbidden_from_noon)
     _person, car = new_owner(consultant)

@@ -263,7 +263,7 @@ def test_only_records_since_the_day_and_before_the_start_are_shared(at_north, ma
     new_owner(consultant, serial=1)
     set_level(manager, "full")
     with at(clock.now() + timedelta(days=40)):
-        assert begin(manager, since=clock.now().date() - timedelta(days=5)).total == 0
+        assert begin(manager, since=clock.today("Asia/Shanghai") - timedelta(days=5)).total == 0
 
 
 @pytest.mark.parametrize(
@@ -286,7 +286,7 @@ def test_what_cannot_be_shared_from_before_says_why(at_north, manager, contract,
 def test_a_day_that_has_not_come_is_refused(at_north, manager):
     set_level(manager, "full")
     with pytest.raises(Invalid):
-        begin(manager, since=clock.now().date() + timedelta(days=2))
+        begin(manager, since=clock.today("Asia/Shanghai") + timedelta(days=2))
 
 
 def test_only_the_general_manager_begins_and_ends_it(at_north, manager, consultant):
