@@ -225,12 +225,19 @@ def the_consultant_works(consultant, prospect):
 
 
 def the_customer_agrees(consultant, customer):
-    """The consent to be cared for by the manufacturer, asked on the customer's card."""
+    """The consent to be cared for by the manufacturer: read on the tablet, and signed with the finger."""
     page = consultant.go(customer)
-    dialog = page.locator("dialog:has([name=purpose][value=customer_care]):has([name=recipient][value=manufacturer])")
-    page.locator(f"[data-dialog='{dialog.get_attribute('id')}']").click()
+    follow(page, page.locator("main a[href*='/consents/ask/customer_care/manufacturer/']"))
+    enter(page, channels="phone", means="signature")
     look(consultant, "consent")
-    sent(page, dialog.locator("button[name=answer][value=granted]"))
+    frame = page.locator("[data-signature] canvas").bounding_box()
+    page.mouse.move(frame["x"] + 20, frame["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(frame["x"] + 120, frame["y"] + 60, steps=5)
+    page.mouse.up()
+    assert '"lines"' in page.locator("input[name=signature]").input_value()
+    sent(page, page.locator("main button[name=answer][value=granted]"))
+    assert path_of(page) == customer
 
 
 def the_customer_signs(consultant, prospect, vins):
